@@ -1,0 +1,1 @@
+"""The places where deliveries wait: one file for each kind."""

@@ -1,0 +1,1 @@
+"""Pure steps: each looks and judges, none changes anything."""

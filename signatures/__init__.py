@@ -1,0 +1,1 @@
+"""What a document's signatures say; knows nothing of mail or SQL."""
