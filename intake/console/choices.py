@@ -1,0 +1,40 @@
+"""The reasons a clerk may choose from, for each thing a clerk may do; their sentences stand in config/reasons/console.toml."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from storage.records import Action
+
+OTHER = "CLERK_OTHER"  # needs a note: a reason without words explains nothing to the next reader
+
+CHOICES: Mapping[Action, tuple[str, ...]] = {
+    Action.ACCEPT: (
+        "CLERK_CHECKED_IN_PERSON",
+        "CLERK_SIGNER_CONFIRMED",
+        "CLERK_AGENCY_CONFIRMED",
+        "CLERK_FORM_RECOGNISED",
+        "CLERK_OUTAGE_OF_OURS",
+        "CLERK_LEADERS_DECISION",
+        OTHER,
+    ),
+    Action.RETURN: (
+        "CLERK_RETURN_SIGNATURE",
+        "CLERK_RETURN_UNSIGNED",
+        "CLERK_RETURN_WRONG_FORM",
+        "CLERK_RETURN_INCOMPLETE",
+        "CLERK_RETURN_UNREADABLE",
+        "CLERK_RETURN_WRONG_AGENCY",
+        "CLERK_RETURN_TOO_LATE",
+        OTHER,
+    ),
+    Action.LINK: ("CLERK_SAME_CONTENT", "CLERK_SAME_BY_OTHER_CHANNEL", OTHER),
+    Action.DISMISS: ("CLERK_NOT_A_SUBMISSION", "CLERK_MEANT_FOR_ANOTHER_OFFICE", "CLERK_TEST_MESSAGE", OTHER),
+    Action.RETRY: ("CLERK_CAUSE_REMOVED", "CLERK_TRUST_UPDATED", "CLERK_ROSTER_UPDATED", OTHER),
+    Action.RELEASE: ("CLERK_IS_A_SUBMISSION", "CLERK_HARMLESS", OTHER),
+}
+
+
+def needs_note(reason: str) -> bool:
+    """Whether `reason` may not stand without a note of the clerk's own."""
+    return reason == OTHER

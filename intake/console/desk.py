@@ -1,0 +1,193 @@
+"""What lies on the console's desk: the shelves it reads from, and the clerk who acts on what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from pathlib import Path
+from typing import Protocol
+from zoneinfo import ZoneInfo
+
+from config.campaign import Campaign
+from config.catalogue import Catalogue
+from config.errors import OfficeError
+from config.roster import Roster
+from intake.ports import Clock
+from storage.ledger import Ledger
+from storage.queries import Queries
+from storage.records import Action, LetterDraft, State, Timeliness, Why
+from storage.vault import Vault
+
+
+class Refused(OfficeError):
+    """The clerk's office will not do what was asked; the words and the remedy are shown on the page."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """
+    What a named person wants done with one delivery.
+
+    `reason` is a code of `intake/console/choices.py`. `target` is, for LINK, the id or receipt number of the
+    delivery this is a copy of; for ACCEPT, the roster id of the agency where the machine found none (or the clerk
+    names another one), else empty.
+    """
+
+    delivery_id: str
+    action: Action
+    by: str
+    reason: str
+    note: str = ""
+    target: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """
+    Whether a person may ask for an action now.
+
+    `forbidden` lists why not (empty: allowed). `needs_second` says that two different persons must ask.
+    `waiting_for_second` names the person who asked first, None if nobody did; the same person cannot complete it.
+    """
+
+    action: Action
+    forbidden: tuple[Why, ...] = ()
+    needs_second: bool = False
+    waiting_for_second: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """What a request would do: the state after it, the letter that would be queued (None: none), and whether it waits."""
+
+    state: State
+    letter: LetterDraft | None
+    waits_for_second: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What a request did: `waits_for_second` means that it is recorded and changes nothing until another person repeats it."""
+
+    state: State
+    waits_for_second: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shift:
+    """One delivery whose timeliness another `closes` would change."""
+
+    delivery_id: str
+    receipt_no: str | None
+    agency: str | None
+    received_at: datetime
+    before: Timeliness
+    after: Timeliness
+
+
+@dataclass(frozen=True, slots=True)
+class NewClosing:
+    """A later (or earlier) end of grace, as a named person orders it; `closes` is aware, the first instant outside."""
+
+    closes: datetime
+    basis: str
+    approved_by: str
+    approved_on: date
+    by: str
+
+
+class Clerk(Protocol):
+    """
+    Everything a person may do; the command line uses the same object.
+
+    Every method raises Refused where the rules forbid it (with the reason), and OfficeError for a broken world.
+    Nothing here trusts the page: permissions are judged again inside the transaction.
+    """
+
+    def permissions(self, delivery_id: str, by: str) -> tuple[Permission, ...]:
+        """Return one Permission for each Action, in the order of the enumeration; LookupError: no such delivery."""
+
+    def foresee(self, request: Request) -> Foreseen:
+        """Say what `request` would do, changing nothing."""
+
+    def act(self, request: Request) -> Done:
+        """Do it (or record the first of two askings), log it under `request.by`, and queue its letter."""
+
+    def approve_letter(self, letter_id: str, by: str) -> None:
+        """Let a queued letter go (mode = approve); one already approved or sent is Refused."""
+
+    def settle_letter(self, letter_id: str, *, resend: bool, reason: str, by: str) -> None:
+        """Decide about a letter in doubt, undelivered or failed: send it once more, or note that it arrived otherwise."""
+
+    def foresee_closing(self, closes: datetime) -> tuple[Shift, ...]:
+        """List the deliveries whose own timeliness would change if grace ended at `closes`."""
+
+    def change_closing(self, new: NewClosing) -> None:
+        """Write the campaign's new version, log the act, and judge again what it touches."""
+
+
+@dataclass(frozen=True, slots=True)
+class HealthLine:
+    """One outside thing as `intake doctor` found it; `ok` None means that it could not be told."""
+
+    name: str
+    ok: bool | None
+    said: str
+    remedy: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaughtLetter:
+    """A letter that the demonstration's mail sink caught; texts are shown as text, whatever they hold."""
+
+    key: str
+    caught_at: datetime
+    sender: str
+    to: tuple[str, ...]
+    subject: str
+    text: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class CampaignVersion:
+    """One earlier or present version of the campaign file, as the log recorded it."""
+
+    version: str
+    at: datetime
+    by: str
+    closes: datetime
+    due: datetime
+    basis: str
+    approved_by: str
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """
+    All that the console may touch.
+
+    `campaign` and `roster` are asked for each page, so a change in the files shows without a restart.
+    `doctor` may take seconds; it is called only on the health page. `letter_mode` is send | rehearse | approve.
+    `served_by_https` turns on the Secure mark of cookies (set it when a proxy ends TLS in front of us).
+    `caught_letters` is None outside the demonstration. `disk` is a folder on the file system to watch.
+    """
+
+    office_name: str
+    zone: ZoneInfo
+    campaign: Callable[[], Campaign]
+    roster: Callable[[], Roster]
+    ledger: Ledger
+    queries: Queries
+    vault: Vault
+    clerk: Clerk
+    clock: Clock
+    doctor: Callable[[], Sequence[HealthLine]]
+    letter_mode: str = "send"
+    catalogue: Callable[[], Catalogue] | None = None
+    campaign_versions: Callable[[], Sequence[CampaignVersion]] | None = None
+    caught_letters: Callable[[], Sequence[CaughtLetter]] | None = None
+    served_by_https: bool = False
+    demonstration: bool = False
+    disk: Path | None = None
