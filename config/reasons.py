@@ -40,7 +40,7 @@ def all_reasons() -> dict[str, ReasonText]:
 
 
 def explain(code: str) -> ReasonText:
-    """Return the texts of `code`; a code without texts explains itself by its name, and a test keeps that from happening."""
+    """Return the texts of `code`; one without texts explains itself by its name (a test keeps that from happening)."""
     known = all_reasons().get(code)
     if known is not None:
         return known
