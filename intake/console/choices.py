@@ -1,4 +1,4 @@
-"""The reasons a clerk may choose from, for each thing a clerk may do; their sentences stand in config/reasons/console.toml."""
+"""The reasons a clerk may choose from, for each act; their sentences stand in config/reasons/console.toml."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Foreseen:
-    """What a request would do: the state after it, the letter that would be queued (None: none), and whether it waits."""
+    """What a request would do: the state after it, the letter it would queue (None: none), and whether it waits."""
 
     state: State
     letter: LetterDraft | None
@@ -68,7 +68,7 @@ class Foreseen:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """What a request did: `waits_for_second` means that it is recorded and changes nothing until another person repeats it."""
+    """What a request did; `waits_for_second`: it is recorded, and changes nothing until another person repeats it."""
 
     state: State
     waits_for_second: bool
@@ -87,8 +87,12 @@ class Shift:
 
 
 @dataclass(frozen=True, slots=True)
-class NewClosing:
-    """A later (or earlier) end of grace, as a named person orders it; `closes` is aware, the first instant outside."""
+class Extension:
+    """
+    A later end of grace, as a named person orders it; `closes` is aware, the first instant outside.
+
+    `approved_by` is the person with authority who signed the order, `by` the account that records it.
+    """
 
     closes: datetime
     basis: str
@@ -118,12 +122,12 @@ class Clerk(Protocol):
         """Let a queued letter go (mode = approve); one already approved or sent is Refused."""
 
     def settle_letter(self, letter_id: str, *, resend: bool, reason: str, by: str) -> None:
-        """Decide about a letter in doubt, undelivered or failed: send it once more, or note that it arrived otherwise."""
+        """Decide about a letter in doubt, undelivered or failed: send it again, or note that it is settled."""
 
-    def foresee_closing(self, closes: datetime) -> tuple[Shift, ...]:
-        """List the deliveries whose own timeliness would change if grace ended at `closes`."""
+    def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
+        """List the deliveries whose timeliness would change if grace ended at `closes`; Refused if it is not later."""
 
-    def change_closing(self, new: NewClosing) -> None:
+    def extend(self, extension: Extension) -> None:
         """Write the campaign's new version, log the act, and judge again what it touches."""
 
 
