@@ -92,7 +92,7 @@ class Why:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One reading of one clock about a delivery: `name` is e.g. internaldate, received_header, date_header, first_seen."""
+    """One reading of one clock: `name` is e.g. internaldate, received_header, date_header, first_seen."""
 
     name: str
     at: datetime | None
@@ -131,8 +131,11 @@ class Delivery:
     One thing that arrived, as the ledger has it; times are aware (UTC inside the program).
 
     `signature` is the form's verdict (report.Verdict value) or None before examination. `operative` is true for
-    the one delivery that stands for its agency. `own_timeliness` is by this delivery's own moment; `timeliness`
-    is the same; the operative version's counted moment may be an earlier version's and is kept in `counted_at`.
+    the one delivery that stands for its agency. `timeliness` is by this delivery's own moment; the operative
+    version's counted moment may be an earlier version's and is kept in `counted_at` and `counted_timeliness`.
+    `campaign` is the id of the campaign it was judged under (None before). `released` says that a named person
+    let it out of quarantine, so that a scanner's word no longer shelves it. `examination` counts the decisions by
+    examination, from 1 (0: never examined); files and answers of earlier ones are kept.
     """
 
     id: str
@@ -165,6 +168,9 @@ class Delivery:
     message_id: str | None = None
     reasons: tuple[Why, ...] = ()
     clocks: tuple[ClockReading, ...] = ()
+    campaign: str | None = None
+    released: bool = False
+    examination: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,7 +262,8 @@ class Outcome:
     The whole result of examining a delivery, ready to be filed in one transaction.
 
     `takes_number` says that this delivery is a submission and gets a receipt number. `message_id` is the
-    mail's own Message-ID (never an identity). `flaws` are what the form lacks.
+    mail's own Message-ID (never an identity). `flaws` are what the form lacks. `campaign` is the campaign's id,
+    `campaign_version` the digest of the version that was applied (both empty only where no campaign is judged).
     """
 
     state: State
@@ -278,6 +285,7 @@ class Outcome:
     answers: tuple[Answer, ...] = ()
     flaws: tuple[Why, ...] = ()
     clocks: tuple[ClockReading, ...] = ()
+    campaign: str = ""
     campaign_version: str = ""
     policy_version: str = ""
     bounced_message_ids: tuple[str, ...] = ()

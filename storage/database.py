@@ -1,0 +1,149 @@
+"""The database behind the ledger: SQLite in one file, or PostgreSQL; opened, upgraded and written to in one way."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, create_engine, event, inspect
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+
+from config.errors import OfficeError
+
+# How long a writer waits for another before it gives up: transactions here last milliseconds, a backup's
+# checkpoint on a slow disk may last seconds.
+BUSY_TIMEOUT_SECONDS = 30
+
+# A server that does not answer the first packet in this time is down for our purposes.
+CONNECT_TIMEOUT_SECONDS = 10
+
+
+class DatabaseError(OfficeError):
+    """The database cannot be opened, reached or written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Database:
+    """
+    An open database.
+
+    `reading()` and `writing()` are the only ways in. A write transaction takes its lock first (BEGIN IMMEDIATE on
+    SQLite; the head of the log on PostgreSQL, which every writer locks before anything else), so that two writers
+    queue and never deadlock.
+    """
+
+    engine: Engine
+    path: Path | None
+
+    @classmethod
+    def open(cls, url: str) -> Database:
+        """Open `url` (sqlite:///path or postgresql+psycopg://…); the file may not exist yet, its folder is made."""
+        parsed = _parse(url)
+        if parsed.get_backend_name() == "sqlite":
+            path = Path(parsed.database or "")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
+            except OSError as cause:
+                raise DatabaseError(
+                    f"the folder {path.parent} for the database cannot be made: {cause.strerror}",
+                    remedy="Create it and give it to the service's user, or correct [database] url.",
+                ) from cause
+            engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+            event.listen(engine, "connect", _prepare_sqlite)
+            event.listen(engine, "begin", _begin_sqlite)
+            return cls(engine, path)
+        engine = create_engine(
+            parsed,
+            connect_args={
+                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+                "options": "-c timezone=UTC -c lock_timeout=30000",
+            },
+            pool_pre_ping=True,
+        )
+        return cls(engine, None)
+
+    @property
+    def is_sqlite(self) -> bool:
+        """Whether this is the embedded database, which one daemon owns."""
+        return self.path is not None
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """Give a connection for reading; what it sees on SQLite is one moment, on PostgreSQL each statement's."""
+        with _in_words(), self.engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """Give a connection inside one write transaction: committed at the end, undone by any exception."""
+        with _in_words(), self.engine.connect().execution_options(writing=True) as connection, connection.begin():
+            yield connection
+
+    def is_upgraded(self) -> bool:
+        """Whether the tables are there."""
+        with _in_words():
+            return inspect(self.engine).has_table("log")
+
+    def close(self) -> None:
+        """Let go of all connections."""
+        self.engine.dispose()
+
+
+def _parse(url: str) -> URL:
+    """Return the URL of a database we can use; the error never repeats the URL, which may hold a password."""
+    remedy = "Write [database] url as sqlite:///var/intake.db or postgresql+psycopg://user@host/name."
+    try:
+        parsed = make_url(url)
+        parsed.get_dialect()
+    except (ArgumentError, NoSuchModuleError) as cause:
+        raise DatabaseError("the database URL is not understood", remedy=remedy) from cause
+    if parsed.get_backend_name() == "postgresql":
+        return parsed.set(drivername="postgresql+psycopg")
+    if parsed.get_backend_name() != "sqlite":
+        raise DatabaseError(f"the database kind {parsed.get_backend_name()} is not supported", remedy=remedy)
+    if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
+        raise DatabaseError("an SQLite database must be a file, so that it survives the process", remedy=remedy)
+    return parsed
+
+
+def _prepare_sqlite(connection: Any, record: object) -> None:
+    """
+    Make SQLite keep its promises: a commit that returned is on the disk, and keys hold.
+
+    WAL lets readers go on during a write; synchronous=FULL syncs the WAL at each commit (sqlite.org/pragma.html:
+    with NORMAL a commit may be rolled back after power loss, and the acknowledgement would have been a lie).
+    """
+    assert isinstance(connection, sqlite3.Connection)
+    connection.isolation_level = None  # The driver must not begin by itself: see _begin_sqlite.
+    cursor = connection.cursor()
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "trusted_schema=OFF"):
+        cursor.execute(f"PRAGMA {pragma}").fetchall()
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    """Take the write lock at the start: a reader that becomes a writer midway would fail without any wait."""
+    writing = connection.get_execution_options().get("writing", False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writing else "BEGIN")
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Say in words what the world did to the database; a fault of ours (a bad statement) keeps its traceback."""
+    try:
+        yield
+    except OperationalError as cause:
+        raise DatabaseError(
+            f"the database cannot be used now: {_first_line(cause)}",
+            remedy="Check that the database runs, that its disk has room and that the service's user may write there.",
+        ) from cause
+
+
+def _first_line(cause: DBAPIError) -> str:
+    """Return the driver's own first line, without the statement and its values."""
+    return str(cause.orig).strip().splitlines()[0] if cause.orig is not None else "no answer"

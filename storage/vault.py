@@ -1,0 +1,354 @@
+"""The vault: every byte that arrived or that a verdict rests on, kept under its own SHA-256 and never changed."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+import re
+import secrets
+import socket
+import time
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import BinaryIO, Protocol, Self
+from urllib.parse import unquote, urlsplit
+
+from config.errors import OfficeError
+
+# One read of a blob: large enough that hashing dominates, small enough for the poller's 16 MiB budget.
+CHUNK_BYTES = 1024 * 1024
+
+# A writer's temporary file that nobody has touched for so long belongs to a dead process.
+LEFTOVER_SECONDS = 24 * 3600
+
+_DIGEST = re.compile(r"[0-9a-f]{64}\Z")
+
+
+# A blob is read by the service and its group, and written by nobody: a slip of the hand does not change evidence.
+FILE_MODE = 0o440
+FOLDER_MODE = 0o750
+
+INCOMING = ".incoming"
+
+
+class VaultError(OfficeError):
+    """The vault cannot be read or written, or does not hold what it should."""
+
+
+class VaultFull(VaultError):
+    """The disk (or its quota) is full: intake must pause, nothing was stored."""
+
+
+class ByteSink(Protocol):
+    """Anything that takes bytes: a vault writer, an open file."""
+
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes and return their number."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """Bytes that are safe in the vault: their SHA-256 (hex) and their number."""
+
+    sha256: str
+    size: int
+
+
+class VaultWriter(ABC):
+    """
+    Takes bytes and hashes them on the way; nothing is in the vault before `commit`.
+
+    A context manager: leaving it without `commit` throws the bytes away.
+    """
+
+    @abstractmethod
+    def write(self, data: bytes, /) -> int:
+        """Take the next bytes; returns their number. Raises VaultFull or VaultError when the disk does not."""
+
+    @abstractmethod
+    def commit(self) -> Stored:
+        """Make the bytes durable under their digest; when it returns they survive a power loss. Call it once."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Throw the bytes away; after `commit`, and a second time, it does nothing."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
+class Vault(ABC):
+    """
+    Bytes by their digest; the same bytes are kept once, and nothing is ever deleted or changed.
+
+    Every digest given must be 64 lower-case hex digits (ValueError otherwise: it becomes a path).
+    Safe for use from several threads and processes.
+    """
+
+    @staticmethod
+    def at(url: str) -> Vault:
+        """Open the vault at `file:PATH` or `s3://bucket/prefix`; its place is made if it is not there."""
+        kind, colon, rest = url.partition(":")
+        if kind == "file" and colon and rest:
+            path = unquote(urlsplit(url).path) if rest.startswith("//") else rest
+            return FileVault(Path(path))
+        raise VaultError(
+            f"the vault URL {url!r} is not understood",
+            remedy="Write [vault] url as file:var/vault or s3://bucket/prefix.",
+        )
+
+    @abstractmethod
+    def writing(self) -> VaultWriter:
+        """Give a writer for one blob of any size: `with vault.writing() as writer: …; stored = writer.commit()`."""
+
+    def put(self, data: bytes) -> Stored:
+        """Keep `data`; durable when it returns."""
+        with self.writing() as writer:
+            writer.write(data)
+            return writer.commit()
+
+    @abstractmethod
+    def open(self, sha256: str) -> BinaryIO:
+        """Open a blob for reading; the caller closes it. Raises VaultError when it is not there."""
+
+    def read(self, sha256: str) -> bytes:
+        """Return a blob whole, proven by its digest; raises VaultError when it is missing or no longer matches."""
+        try:
+            with self.open(sha256) as blob:
+                data = blob.read()
+        except OSError as cause:
+            raise _in_words(cause, f"the stored file {sha256} cannot be read") from cause
+        if hashlib.sha256(data).hexdigest() != sha256:
+            raise VaultError(
+                f"the stored bytes of {sha256} no longer match their digest",
+                remedy="Run `intake audit`, then restore this file from the last backup; decide nothing on it till then.",
+            )
+        return data
+
+    @abstractmethod
+    def size(self, sha256: str) -> int | None:
+        """The stored size in bytes, None when the blob is not there."""
+
+    def holds_intact(self, sha256: str) -> bool:
+        """Whether the blob is there and its bytes still have this digest; reads it whole."""
+        if self.size(sha256) is None:
+            return False
+        hasher = hashlib.sha256()
+        try:
+            with self.open(sha256) as blob:
+                while chunk := blob.read(CHUNK_BYTES):
+                    hasher.update(chunk)
+        except (OSError, VaultError):
+            return False
+        return hasher.hexdigest() == sha256
+
+    @abstractmethod
+    def digests(self) -> Iterator[str]:
+        """Every digest that is kept, in no particular order."""
+
+    @abstractmethod
+    def free_bytes(self) -> int | None:
+        """How many bytes still fit; None where that has no meaning."""
+
+
+class FileVault(Vault):
+    """
+    A vault in a folder: `ab/cd/abcd…` for each digest, `.incoming/` for what is being written.
+
+    Writing goes to a temporary file in the same file system; `commit` syncs the file, renames it into place and
+    syncs every folder whose entries changed, in this order, so that after a power loss a digest that was reported
+    as stored is there whole, and one that was not is not there at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder.absolute()
+        self._incoming = self.folder / INCOMING
+        # Folders that this process has made durable: one that another made a moment ago may not be on disk yet.
+        self._durable: set[Path] = set()
+        try:
+            self._incoming.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
+            _sync_folder(self.folder)
+            _sync_folder(self.folder.parent)
+        except OSError as cause:
+            raise _in_words(cause, f"the vault {self.folder} cannot be made") from cause
+        self._clear_leftovers()
+
+    def writing(self) -> VaultWriter:
+        return _FileWriter(self, self._incoming)
+
+    def open(self, sha256: str) -> BinaryIO:
+        try:
+            return self._place(sha256).open("rb")
+        except FileNotFoundError as cause:
+            raise VaultError(
+                f"the vault does not hold {sha256}",
+                remedy="Run `intake audit`, then restore the missing file from the last backup.",
+            ) from cause
+        except OSError as cause:
+            raise _in_words(cause, f"the stored file {sha256} cannot be opened") from cause
+
+    def size(self, sha256: str) -> int | None:
+        try:
+            return self._place(sha256).stat().st_size
+        except FileNotFoundError:
+            return None
+        except OSError as cause:
+            raise _in_words(cause, f"the stored file {sha256} cannot be looked at") from cause
+
+    def digests(self) -> Iterator[str]:
+        try:
+            for first in sorted(entry.name for entry in os.scandir(self.folder)):
+                if len(first) != 2 or not (self.folder / first).is_dir():
+                    continue
+                for second in sorted(entry.name for entry in os.scandir(self.folder / first)):
+                    for entry in sorted(entry.name for entry in os.scandir(self.folder / first / second)):
+                        if _DIGEST.match(entry):
+                            yield entry
+        except OSError as cause:
+            raise _in_words(cause, f"the vault {self.folder} cannot be listed") from cause
+
+    def free_bytes(self) -> int | None:
+        try:
+            room = os.statvfs(self.folder)
+        except OSError as cause:
+            raise _in_words(cause, f"the vault {self.folder} cannot be reached") from cause
+        return room.f_bavail * room.f_frsize
+
+    def path_of(self, sha256: str) -> Path:
+        """Where the blob is or would be, for a copy by hard link; nobody may write there."""
+        return self._place(sha256)
+
+    def _place(self, sha256: str) -> Path:
+        if not _DIGEST.match(sha256):
+            raise ValueError(f"not a SHA-256 in lower-case hex: {sha256!r}")
+        return self.folder / sha256[:2] / sha256[2:4] / sha256
+
+    def _prepare(self, folder: Path) -> None:
+        """Make `folder` and its parent durable, once in the life of this process."""
+        for one in (folder.parent, folder):
+            if one in self._durable:
+                continue
+            one.mkdir(exist_ok=True, mode=FOLDER_MODE)
+            _sync_folder(one.parent)
+            self._durable.add(one)
+
+    def _adopt(self, temporary: Path, sha256: str, size: int) -> None:
+        """Put a synced temporary file in its place, or keep the one that is there if it is intact."""
+        place = self._place(sha256)
+        self._prepare(place.parent)
+        if self.size(sha256) == size and self.holds_intact(sha256):
+            temporary.unlink()
+            # Its writer may have died between rename and sync, so the promise is made again.
+            _sync_file(place)
+        else:
+            temporary.rename(place)
+        _sync_folder(place.parent)
+
+    def _clear_leftovers(self) -> None:
+        """Remove temporary files whose writer is dead: a process of this machine that is gone, or a day of silence."""
+        here = socket.gethostname()
+        try:
+            leftovers = list(self._incoming.iterdir())
+        except OSError as cause:
+            raise _in_words(cause, f"the vault {self.folder} cannot be listed") from cause
+        for leftover in leftovers:
+            host, _, rest = leftover.name.rpartition("@")
+            pid = rest.partition("-")[0]
+            try:
+                silent = time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS
+                if silent or (host == here and pid.isdigit() and not _is_alive(int(pid))):
+                    leftover.unlink()
+            except OSError:
+                continue  # Another process was first, or it is not ours to remove: it harms nobody.
+
+
+class _FileWriter(VaultWriter):
+    """A temporary file, hashed as it grows."""
+
+    def __init__(self, vault: FileVault, incoming: Path) -> None:
+        self._vault = vault
+        self._hasher = hashlib.sha256()
+        self._size = 0
+        self._path = incoming / f"{socket.gethostname()}@{os.getpid()}-{secrets.token_hex(8)}"
+        try:
+            # Unbuffered: the chunks are large, and a failed write must fail here, not at close.
+            self._file = self._path.open("xb", buffering=0)
+        except OSError as cause:
+            raise _in_words(cause, "the vault cannot take a file") from cause
+
+    def write(self, data: bytes, /) -> int:
+        rest = memoryview(data)
+        try:
+            while rest:
+                rest = rest[self._file.write(rest) :]
+        except OSError as cause:
+            raise _in_words(cause, "the vault cannot take a file") from cause
+        self._hasher.update(data)
+        self._size += len(data)
+        return len(data)
+
+    def commit(self) -> Stored:
+        stored = Stored(self._hasher.hexdigest(), self._size)
+        try:
+            os.fchmod(self._file.fileno(), FILE_MODE)
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._vault._adopt(self._path, stored.sha256, stored.size)
+        except OSError as cause:
+            raise _in_words(cause, "the vault cannot take a file") from cause
+        return stored
+
+    def discard(self) -> None:
+        try:
+            self._file.close()
+            self._path.unlink(missing_ok=True)
+        except OSError:
+            return  # What stays is cleared at the next start; the error that led here matters more.
+
+
+def _sync_folder(folder: Path) -> None:
+    """Sync a folder's entries (fsync(2): syncing a file does not sync the entry that names it)."""
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _sync_file(path: Path) -> None:
+    """Sync a file that another writer put in place."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_alive(pid: int) -> bool:
+    """Whether a process of this machine exists; one of another user does, too."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except (PermissionError, OverflowError):
+        return True
+    return True
+
+
+def _in_words(cause: OSError, what: str) -> VaultError:
+    """Say what the disk did, and what to do about it."""
+    words = f"{what}: {cause.strerror or cause}"
+    if cause.errno in (errno.ENOSPC, errno.EDQUOT):
+        return VaultFull(words, remedy="Free space on the vault's disk or raise its quota; intake goes on by itself.")
+    return VaultError(
+        words, remedy="Check that the vault's disk is mounted and whole, and that the service may write there."
+    )
