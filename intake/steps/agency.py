@@ -1,0 +1,196 @@
+"""Which agency a delivery comes from: the certificate names it; mailbox and organ id say who claims to send."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from config.roster import Agency, Roster
+from signatures.report import SignatureFinding, Signer, Verdict
+from storage.records import Why
+
+# The province's own words stand before or after an agency's name on certificates of both generations and say nothing.
+PROVINCE_WORDS = ("uy ban nhan dan tinh binh thuan", "tinh binh thuan", "binh thuan")
+EXPANSIONS = (
+    (r"\bubnd\b", "uy ban nhan dan"),
+    (r"\btp\b", "thanh pho"),
+    (r"\btx\b", "thi xa"),
+    (r"\bcntt\b", "cong nghe thong tin"),
+)
+
+
+def plain(text: str) -> str:
+    """
+    Return `text` for comparison: no marks, no case, no punctuation, single spaces; đ is d.
+
+    "SỞ NỘI VỤ", "Sở Nội vụ" and "So Noi vu" are one. Edges: an empty text gives an empty one.
+    """
+    decomposed = unicodedata.normalize("NFD", text).replace("đ", "d").replace("Đ", "D")
+    bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
+    return " ".join(re.sub(r"[\W_]+", " ", bare.casefold()).split())
+
+
+def agency_key(name: str) -> str:
+    """Return a name for matching agencies: as `plain`, abbreviations written out, the province's name dropped."""
+    key = plain(name)
+    for pattern, full in EXPANSIONS:
+        key = re.sub(pattern, full, key)
+    for words in PROVINCE_WORDS:
+        shorter = " ".join(key.replace(words, " ").split())
+        # A name that is nothing but the province's stays: the People's Committee of the province is a name too.
+        if shorter and shorter != key:
+            key = shorter
+    return key
+
+
+@dataclass(frozen=True, slots=True)
+class SignerMatch:
+    """Whose a signature is: the agency, as its organisation or one of its persons, and by which sign it was known."""
+
+    agency_id: str
+    holder: Literal["organisation", "person"]
+    by: Literal["pin", "name", "unit"]
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """
+    Who sent a delivery and who signed its form.
+
+    `agency_id` is the agency that the delivery is booked under, None if nobody is known. `signed_by` holds, for each
+    signature in order, whose it is (None: nobody's on the roster). `claimed` is the sender by mailbox, organ id or
+    manifest. `sender_address` is the From address if it is one of the agency's registered mailboxes.
+    """
+
+    agency_id: str | None
+    claimed: str | None
+    signed_by: tuple[SignerMatch | None, ...]
+    sender_address: str | None
+    reasons: tuple[Why, ...]
+
+    @property
+    def organisation_signed(self) -> bool:
+        """Whether one signature is this agency's own organisation signature."""
+        return any(
+            one is not None and one.agency_id == self.agency_id and one.holder == "organisation"
+            for one in self.signed_by
+        )
+
+    @property
+    def person_signed(self) -> bool:
+        """Whether one signature is by a person of this agency."""
+        return any(
+            one is not None and one.agency_id == self.agency_id and one.holder == "person" for one in self.signed_by
+        )
+
+
+def match_signer(signer: Signer | None, roster: Roster) -> SignerMatch | None:
+    """
+    Say whose certificate this is, by pin first, then by normalised names.
+
+    A common name equal to a name or alias on the roster is the organisation's; otherwise the certificate is a
+    person's, and its units, smallest first, or its organisation name the agency (government certificates do not say
+    "person" or "organisation" in any field). Edges: no signer, or nobody on the roster, gives None.
+    """
+    if signer is None:
+        return None
+    for agency in roster.agencies:
+        if signer.certificate_sha256 and signer.certificate_sha256.lower() in agency.certificates:
+            return SignerMatch(agency.id, "organisation", "pin")
+    by_key: dict[str, str] = {}
+    for agency in roster.agencies:
+        for name in (agency.name, *agency.aliases):
+            by_key.setdefault(agency_key(name), agency.id)
+    by_key.pop("", None)
+    named = by_key.get(agency_key(signer.common_name))
+    if named is not None:
+        return SignerMatch(named, "organisation", "name")
+    for unit in (*reversed(signer.organizational_units), signer.organization):
+        named = by_key.get(agency_key(unit))
+        if named is not None:
+            return SignerMatch(named, "person", "unit")
+    return None
+
+
+def agency_by_mailbox(addresses: Iterable[str], roster: Roster) -> tuple[Agency, str] | None:
+    """Return the agency that registered one of `addresses`, and that address; the first that is found."""
+    for address in addresses:
+        for agency in roster.agencies:
+            if address.strip().lower() in agency.mailboxes:
+                return agency, address.strip().lower()
+    return None
+
+
+def agency_by_organ_id(organ_ids: Iterable[str], roster: Roster) -> Agency | None:
+    """Return the agency that bears one of `organ_ids` (compared without case)."""
+    for organ_id in organ_ids:
+        wanted = organ_id.strip().casefold()
+        if not wanted:
+            continue
+        for agency in roster.agencies:
+            if wanted in (one.casefold() for one in agency.organ_ids):
+                return agency
+    return None
+
+
+def agency_by_name(name: str, roster: Roster) -> Agency | None:
+    """Return the agency whose name or alias is `name` after normalising; None for an empty or unknown name."""
+    wanted = agency_key(name)
+    if not wanted:
+        return None
+    for agency in roster.agencies:
+        if wanted in (agency_key(one) for one in (agency.name, *agency.aliases)):
+            return agency
+    return None
+
+
+def recognise(
+    *,
+    roster: Roster,
+    signatures: tuple[SignatureFinding, ...],
+    from_addresses: tuple[str, ...],
+    organ_ids: tuple[str, ...],
+    sender_names: tuple[str, ...],
+    office_agency: str,
+) -> Recognition:
+    """
+    Say which agency a delivery comes from.
+
+    1. Who claims to send: From address on the roster, organ id, or the package's sender name. 2. Whose each
+    signature is; only a trusted, intact one names anybody. 3. The receiving office's own stamp on an export is never
+    the sender's signature, unless the office itself sends. 4. A claim and an organisation signature that name two
+    agencies are a mismatch, booked under the one who sent it, since that is who must be told.
+    """
+    reasons: list[Why] = []
+    # 1. The claim.
+    by_mail = agency_by_mailbox(from_addresses, roster)
+    claimed = by_mail[0] if by_mail else agency_by_organ_id(organ_ids, roster)
+    if claimed is None:
+        claimed = next((found for name in sender_names if (found := agency_by_name(name, roster))), None)
+    # 2. and 3. The signatures.
+    matches: list[SignerMatch | None] = []
+    for one in signatures:
+        names_nobody = one.kind == "pdf-timestamp" or one.verdict is Verdict.FAILED or one.trusted is not True
+        match = None if names_nobody else match_signer(one.signer, roster)
+        if match is not None and match.agency_id == office_agency and (claimed is None or claimed.id != office_agency):
+            others = [other for other in signatures if other is not one and other.kind != "pdf-timestamp"]
+            if others or claimed is not None:
+                reasons.append(Why("RECEIVER_STAMP_IGNORED", one.name))
+                match = None
+        matches.append(match)
+    signing = [one.agency_id for one in matches if one is not None and one.holder == "organisation"]
+    signing += [one.agency_id for one in matches if one is not None and one.holder == "person"]
+    # 4. Both together.
+    agency_id = claimed.id if claimed else (signing[0] if signing else None)
+    if claimed is not None and signing and claimed.id not in signing:
+        reasons.append(Why("AGENCY_MISMATCH", f"sent by {claimed.id}, signed by {', '.join(dict.fromkeys(signing))}"))
+    elif claimed is None and len(set(signing)) > 1:
+        reasons.append(Why("SEVERAL_AGENCIES_SIGNED", ", ".join(dict.fromkeys(signing))))
+    address = by_mail[1] if by_mail and by_mail[0].id == agency_id else None
+    agency = roster.get(agency_id)
+    if agency is not None and from_addresses and address is None and agency.mailboxes:
+        reasons.append(Why("SENDER_NOT_REGISTERED", agency.id))
+    return Recognition(agency_id, claimed.id if claimed else None, tuple(matches), address, tuple(reasons))

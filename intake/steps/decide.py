@@ -1,0 +1,482 @@
+"""What becomes of a delivery: filed, held for a person, set aside, or linked; with every reason there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from config.campaign import Campaign
+from config.roster import Roster
+from intake.steps.agency import Recognition, plain
+from intake.steps.examined import Examination, ExaminedFile
+from intake.steps.timeliness import Timing
+from signatures.report import ChangedAfter, SignatureFinding, Verdict
+from storage.records import Channel, Delivery, State, Timeliness, Why
+
+# Automatic mail that may still carry a form somebody meant to send (through a list, by a rule of the mailbox). A
+# bounce or report never does: what it returns is ours.
+MAY_CARRY_A_FORM = ("list", "auto-reply", "calendar")
+
+# What an agency can put right by itself; everything else waits for a clerk of the office.
+REPAIRABLE = frozenset(
+    (
+        *("FORM_UNSIGNED", "FORM_SIGNATURE_FAILED", "FORM_UNREADABLE", "FORM_ENCRYPTED"),
+        *("PERSON_SIGNATURE_ONLY", "PERSON_SIGNATURE_MISSING", "AGENCY_MISMATCH"),
+        *("NO_FORM", "WRONG_YEAR", "LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"),
+    )
+)
+
+# What is worth telling and holds nothing up.
+REMARKS_ONLY = frozenset(
+    (
+        *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE"),
+        *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
+        *("FORM_HAS_FLAWS", "ANSWERS_FROM_COMPANION", "NEW_VERSION"),
+    )
+)
+
+# What a source already said of a thing when it took it in; the rest of a delivery's reasons are earlier decisions'.
+SAID_BY_SOURCE = frozenset({"OVERSIZE", "FOUND_IN_JUNK"})
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """
+    What the ledger already has that bears on a delivery.
+
+    `versions` are the agency's earlier deliveries in this campaign, `same_form` those whose form has the very same
+    bytes, `named` those that this one's revoke or reply names. `ours` lists the Message-IDs of letters of ours that
+    the mail names. The delivery itself is in none of them.
+    """
+
+    versions: tuple[Delivery, ...] = ()
+    same_form: tuple[Delivery, ...] = ()
+    named: tuple[Delivery, ...] = ()
+    ours: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """
+    What the machine decides, or asks a person to decide.
+
+    `is_submission` says that it takes a receipt number and is answered. `form` is the file that counts as the form.
+    `repairable` says that the agency can put it right, so the letter is a defect letter. `withdraws` is the id of
+    the delivery that this one recalls. `signature` is the form's verdict.
+    """
+
+    state: State
+    reasons: tuple[Why, ...]
+    is_submission: bool
+    form: ExaminedFile | None = None
+    signature: Verdict | None = None
+    linked_to: str | None = None
+    withdraws: str | None = None
+    repairable: bool = False
+    answers_from: ExaminedFile | None = None
+
+
+def has_campaign_word(text: str, campaign: Campaign) -> bool:
+    """Whether one of the campaign's words stands in `text`, marks and case ignored, at word borders."""
+    padded = f" {plain(text)} "
+    return any(f" {plain(word)} " in padded for word in campaign.recognise if plain(word))
+
+
+def choose_form(examination: Examination) -> ExaminedFile | None:
+    """
+    Return the file that is the form, None when nothing bears a sign of one.
+
+    A file's own signs count first (tag, first page, name), then, where only the subject speaks of the form, any
+    document. Among equals a signed one comes before an unsigned one, and the first sent before the later.
+    """
+
+    def rank(one: ExaminedFile) -> tuple[int, int]:
+        verdict = one.report.verdict if one.report else Verdict.UNSIGNED
+        signed = 0 if verdict in (Verdict.PASSED, Verdict.INDETERMINATE) else 1 if verdict is Verdict.FAILED else 2
+        # A signed document with any sign of its own goes before an unsigned companion with better signs: the
+        # signed file is the only authority, its companion only makes it easier to read.
+        return signed, {"tag": 0, "text": 1, "name": 2}.get(one.signals[0] if one.signals else "", 3)
+
+    own = [one for one in examination.files if one.form is not None and one.signals]
+    if not own and examination.subject_signal:
+        own = [one for one in examination.files if one.form is not None]
+    return min(own, key=rank) if own else None
+
+
+def form_signatures(examination: Examination, form: ExaminedFile) -> tuple[Verdict, tuple[SignatureFinding, ...], bool]:
+    """
+    Return the verdict on the form's signature, the signatures, and whether they are the mail's own (S/MIME).
+
+    The form's own signatures come first; a detached signature over it counts as its own; an S/MIME signature that
+    covers it counts only where the form itself bears none.
+    """
+    detached = [one for one in examination.files if one.detached_of == form.sha256 and one.report is not None]
+    own = form.report.verdict if form.report is not None else Verdict.UNSIGNED
+    if own is not Verdict.UNSIGNED and form.report is not None:
+        verdicts = [own, *(one.report.verdict for one in detached if one.report is not None)]
+        found = form.report.signatures + tuple(s for one in detached if one.report for s in one.report.signatures)
+        return _worst(verdicts), found, False
+    if detached:
+        reports = [one.report for one in detached if one.report is not None]
+        return _worst([one.verdict for one in reports]), tuple(s for one in reports for s in one.signatures), False
+    if form.in_signed_mail and examination.envelope is not None:
+        return examination.envelope.verdict, examination.envelope.signatures, True
+    return own, (), False
+
+
+def decide(
+    *,
+    delivery: Delivery,
+    examination: Examination,
+    recognition: Recognition,
+    timing: Timing,
+    campaign: Campaign,
+    roster: Roster,
+    history: History,
+    office_addresses: frozenset[str],
+) -> Decision:
+    """
+    Decide about one delivery, by the rules of substance in docs/architecture.md.
+
+    1. What was never a submission is set aside. 2. A recall is obeyed. 3. What bears no sign of a form is set aside,
+    or held where a roster agency plainly meant to send one. 4. A copy is linked. 5. Everything that stands against
+    filing is collected; if nothing does, it is filed, else held. The machine returns nothing and deletes nothing.
+    """
+    said = [one for one in delivery.reasons if one.code in SAID_BY_SOURCE]
+    reasons: list[Why] = [*said, *timing.reasons, *recognition.reasons, *examination.remarks]
+    unpacked = examination.unpacked
+    mail, edxml = unpacked.mail, unpacked.edxml
+    form = choose_form(examination)
+    agency = roster.get(recognition.agency_id)
+
+    # 1. Never a submission.
+    aside = _set_aside_reason(delivery, examination, form, campaign, history, office_addresses)
+    if aside is not None:
+        return Decision(State.SET_ASIDE, (aside, *unpacked.problems), is_submission=False)
+    if mail is not None and mail.automatic != "no":
+        held = (Why("AUTOMATIC_WITH_FORM", mail.automatic), *reasons, *unpacked.problems)
+        return Decision(State.HELD, _once(held), is_submission=False, form=form)
+
+    # 2. A recall by the sender (QCVN 102: BussinessDocType 1).
+    operation = edxml.operation if edxml else unpacked.bundle.operation if unpacked.bundle else "new"
+    if operation == "revoke":
+        return _revoke(reasons, recognition, history)
+
+    # 3. No sign of a form.
+    if form is None:
+        return _without_form(reasons, examination, recognition, history, campaign, agency is not None)
+
+    verdict, signatures, by_mail = form_signatures(examination, form)
+    # 4. The same form again, under the same agency, is a copy; it takes no number and keeps its moment.
+    same = [
+        one
+        for one in history.same_form
+        if one.state in (State.FILED, State.HELD) and one.agency in (recognition.agency_id, None)
+    ]
+    if same:
+        original = min(same, key=lambda one: (one.counted_at or one.received_at, one.id))
+        detail = original.receipt_no or original.id
+        return Decision(
+            State.LINKED,
+            _once((Why("COPY_OF_EARLIER", detail), *reasons)),
+            is_submission=False,
+            form=form,
+            signature=verdict,
+            linked_to=original.id,
+        )
+
+    # 5. Everything that stands against filing.
+    reasons += unpacked.problems
+    reasons += _about_signature(verdict, signatures, recognition, campaign, form)
+    if by_mail:
+        reasons.append(Why("SIGNED_BY_MAIL"))
+    reasons += _about_others(examination, form)
+    reasons += _about_agency(delivery, recognition, roster, timing.counted_at)
+    reasons += _about_form(form, campaign)
+    companion = _companion(examination, form)
+    if companion is not None:
+        reasons.append(Why("ANSWERS_FROM_COMPANION", companion.name or ""))
+    if timing.timeliness is Timeliness.AFTER_GRACE:
+        reasons.append(Why("AFTER_GRACE"))
+    if any(one.state is State.FILED and one.operative for one in history.versions):
+        reasons.append(Why("NEW_VERSION"))
+    found = _once(tuple(reasons))
+    against = [one for one in found if one.code not in REMARKS_ONLY and not _is_harmless(one, examination)]
+    return Decision(
+        State.HELD if against else State.FILED,
+        found,
+        is_submission=True,
+        form=form,
+        signature=verdict,
+        repairable=any(one.code in REPAIRABLE for one in against),
+        answers_from=companion or (form if form.form is not None and form.form.answers else None),
+    )
+
+
+def _set_aside_reason(
+    delivery: Delivery,
+    examination: Examination,
+    form: ExaminedFile | None,
+    campaign: Campaign,
+    history: History,
+    office_addresses: frozenset[str],
+) -> Why | None:
+    """Return why a delivery is no submission whatever it holds, or None."""
+    unpacked = examination.unpacked
+    if delivery.received_at < campaign.opens:
+        return Why("BEFORE_CAMPAIGN", campaign.opens.isoformat())
+    if unpacked.kind == "edxml-status":
+        return Why("STATUS_PACKAGE", unpacked.edxml.status_code or "" if unpacked.edxml else "")
+    mail = unpacked.mail
+    if mail is None:
+        return None
+    from_office = any(one.address.lower() in office_addresses for one in mail.from_addresses)
+    # The office is on the roster too: its own address is a loop only with a letter of ours or an automatic mark.
+    if from_office and (history.ours or mail.automatic != "no"):
+        return Why("OWN_LETTER", ", ".join(history.ours[:3]))
+    if mail.automatic == "no":
+        return None
+    carries = form is not None and form.report is not None and form.report.verdict is not Verdict.UNSIGNED
+    if mail.automatic in MAY_CARRY_A_FORM and carries:
+        return None
+    return Why("AUTOMATIC_MAIL", f"{mail.automatic}: {', '.join(mail.automatic_signals[:4])}")
+
+
+def _revoke(reasons: list[Why], recognition: Recognition, history: History) -> Decision:
+    """Obey a recall that names exactly one of the same agency's deliveries; anything else is for a person."""
+    targets = [one for one in history.named if one.agency == recognition.agency_id and recognition.agency_id]
+    if len(targets) == 1:
+        detail = targets[0].receipt_no or targets[0].id
+        return Decision(
+            State.LINKED,
+            _once((Why("RECALLED_BY_SENDER", detail), *reasons)),
+            is_submission=False,
+            linked_to=targets[0].id,
+            withdraws=targets[0].id,
+        )
+    return Decision(
+        State.HELD, _once((Why("RECALL_NAMES_NOTHING_KNOWN"), *reasons)), is_submission=False, repairable=False
+    )
+
+
+def _without_form(
+    reasons: list[Why],
+    examination: Examination,
+    recognition: Recognition,
+    history: History,
+    campaign: Campaign,
+    on_roster: bool,
+) -> Decision:
+    """Decide about a delivery in which no file bears a sign of the form."""
+    unpacked = examination.unpacked
+    problems = tuple(unpacked.problems)
+    codes = {one.code for one in problems}
+    speaks_of_it = examination.subject_signal or has_campaign_word(unpacked.text[:4000], campaign)
+    documents = [one for one in examination.files if one.form is not None]
+    locked = codes & {"ARCHIVE_ENCRYPTED", "MAIL_ENCRYPTED"}
+    if on_roster and speaks_of_it and not documents:
+        why = [Why("NO_FORM")] if not codes & {"LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"} else []
+        return Decision(State.HELD, _once((*why, *reasons, *problems)), is_submission=True, repairable=True)
+    if on_roster and locked:
+        return Decision(State.HELD, _once((*reasons, *problems)), is_submission=True, repairable=True)
+    filed = any(one.state is State.FILED for one in history.versions)
+    scan = next(
+        (
+            one
+            for one in documents
+            if one.report is not None
+            and one.report.verdict not in (Verdict.UNSIGNED, Verdict.UNREADABLE)
+            and one.form is not None
+            and not one.form.text.strip()
+        ),
+        None,
+    )
+    if on_roster and not filed and scan is not None:
+        verdict = scan.report.verdict if scan.report else None
+        return Decision(
+            State.HELD,
+            _once((Why("TEXT_UNREADABLE", scan.name or ""), *reasons, *problems)),
+            is_submission=True,
+            form=scan,
+            signature=verdict,
+        )
+    return Decision(State.SET_ASIDE, _once((Why("OTHER_CORRESPONDENCE"), *problems)), is_submission=False)
+
+
+def _about_signature(
+    verdict: Verdict,
+    signatures: tuple[SignatureFinding, ...],
+    recognition: Recognition,
+    campaign: Campaign,
+    form: ExaminedFile,
+) -> list[Why]:
+    """Return what the form's signatures say for or against it (NĐ 30/2020, Điều 5.1, 13.7, 17.2, 25.1.c)."""
+    report_codes = ", ".join(
+        dict.fromkeys(one.code for source in (form.report, *signatures) if source for one in source.reasons)
+    )
+    if verdict is Verdict.FAILED:
+        return [Why("FORM_SIGNATURE_FAILED", report_codes)]
+    if verdict is Verdict.UNSIGNED:
+        return [Why("FORM_UNSIGNED")]
+    if verdict is Verdict.UNREADABLE:
+        return [Why("FORM_UNREADABLE", report_codes)]
+    if verdict is Verdict.UNSUPPORTED:
+        encrypted = "ENCRYPTED" in report_codes
+        return [Why("FORM_ENCRYPTED" if encrypted else "SIGNATURE_UNSUPPORTED", report_codes)]
+    found: list[Why] = []
+    if verdict is Verdict.INDETERMINATE:
+        if sealed_after_visible_change(signatures, recognition):
+            found.append(Why("SEALED_AFTER_CHANGE"))
+        else:
+            found.append(Why("SIGNATURE_INDETERMINATE", report_codes))
+    organisation, person = recognition.organisation_signed, recognition.person_signed
+    if organisation and person:
+        found.append(Why("SIGNED_BY_BOTH"))
+    mismatch = any(one.code == "AGENCY_MISMATCH" for one in recognition.reasons)
+    if mismatch or not recognition.agency_id:
+        return found
+    if campaign.signature_required == "agency_and_person" and organisation and not person:
+        found.append(Why("PERSON_SIGNATURE_MISSING"))
+    elif not organisation and person and campaign.signature_required != "agency_or_person":
+        found.append(Why("PERSON_SIGNATURE_ONLY"))
+    elif not organisation and not person and verdict is Verdict.PASSED:
+        found.append(Why("SIGNER_NOT_ON_ROSTER", _names(signatures)))
+    return found
+
+
+def sealed_after_visible_change(signatures: tuple[SignatureFinding, ...], recognition: Recognition) -> bool:
+    """
+    Whether a form is indeterminate only because number and date were stamped between two lawful signatures.
+
+    That is how documents are made (the person signs, number and date are stamped, the seal closes), so it is filed
+    if the sealing signature passed, is the same agency's organisation signature, and every other signature stands
+    in all else: intact, trusted, not revoked, and belonging to the agency.
+    """
+    deciding = [
+        (one, match)
+        for one, match in zip(signatures, recognition.signed_by, strict=True)
+        if one.kind != "pdf-timestamp"
+    ]
+    if not deciding:
+        return False
+    last, last_match = deciding[-1]
+    if last.verdict is not Verdict.PASSED or last_match is None or last_match.holder != "organisation":
+        return False
+    if last_match.agency_id != recognition.agency_id:
+        return False
+    for one, match in deciding[:-1]:
+        if one.verdict is Verdict.PASSED:
+            continue
+        codes = {reason.code for reason in one.reasons}
+        lawful = (
+            one.verdict is Verdict.INDETERMINATE
+            and one.changed_after is ChangedAfter.VISIBLE
+            and "VISIBLE_CHANGE_SEALED_LATER" in codes
+            and "VISIBLE_CHANGE" not in codes
+            and one.intact is True
+            and one.trusted is True
+            and one.revocation.value in ("good", "not_checked")
+            and one.sub_indication is None
+            and match is not None
+            and match.agency_id == recognition.agency_id
+        )
+        if not lawful:
+            return False
+    return True
+
+
+def _about_others(examination: Examination, form: ExaminedFile) -> list[Why]:
+    """Return what other files of the delivery say against it: a broken signature beside a good one is no accident."""
+    found = []
+    for one in examination.files:
+        if one is form or one.report is None or one.detached_of == form.sha256:
+            continue
+        if one.report.verdict is Verdict.FAILED:
+            found.append(Why("OTHER_FILE_SIGNATURE_FAILED", one.name or ""))
+    if examination.envelope is not None and examination.envelope.verdict is Verdict.FAILED:
+        found.append(Why("ENVELOPE_SIGNATURE_FAILED"))
+    rivals = [
+        one
+        for one in examination.files
+        if one is not form
+        and one.sha256 != form.sha256
+        and one.signals
+        and one.report is not None
+        and one.report.verdict not in (Verdict.UNSIGNED, Verdict.UNREADABLE)
+        and set(one.signals) & {"tag", "text"}
+    ]
+    if rivals:
+        found.append(Why("SEVERAL_FORMS", ", ".join(one.name or "?" for one in rivals)))
+    return found
+
+
+def _about_agency(delivery: Delivery, recognition: Recognition, roster: Roster, at: datetime) -> list[Why]:
+    """Return what the roster says of the sender."""
+    agency = roster.get(recognition.agency_id)
+    if agency is None:
+        return [Why("AGENCY_UNKNOWN", delivery.sender)]
+    found = []
+    if not agency.is_valid_on(at.date()):
+        found.append(Why("AGENCY_NOT_VALID", f"{agency.id}; successor {agency.successor or 'none'}"))
+    if agency.channel == "qlvb" and delivery.channel is Channel.MAIL:
+        found.append(Why("WRONG_CHANNEL", "qlvb"))
+    return found
+
+
+def _about_form(form: ExaminedFile, campaign: Campaign) -> list[Why]:
+    """Return what the form's own words and answers say."""
+    facts = form.form
+    if facts is None:
+        return []
+    found = []
+    if facts.year is not None and facts.year != campaign.data_to.year:
+        found.append(Why("WRONG_YEAR", f"{facts.year}, asked for {campaign.data_to.year}"))
+    if facts.flaws:
+        found.append(Why("FORM_HAS_FLAWS", ", ".join(dict.fromkeys(one.code for one in facts.flaws))))
+    return found
+
+
+def _companion(examination: Examination, form: ExaminedFile) -> ExaminedFile | None:
+    """Return a file beside the form that carries its answers in tags, where the form itself cannot be read."""
+    if form.form is not None and form.form.is_form and form.form.answers:
+        return None
+    tagged = [
+        one for one in examination.files if one is not form and one.form and one.form.is_form and one.form.answers
+    ]
+    return tagged[0] if len(tagged) == 1 else None
+
+
+def _is_harmless(reason: Why, examination: Examination) -> bool:
+    """Whether a finding of unpacking is only worth telling: it describes a part that could still be read."""
+    return (
+        any(one == reason for one in examination.unpacked.problems) and reason.code not in REPAIRABLE | HOLDING_PROBLEMS
+    )
+
+
+# Findings of unpacking that leave something unread, so that a person must look before anything is filed.
+HOLDING_PROBLEMS = frozenset(
+    {
+        "MESSAGE_PARTIAL",
+        "EDXML_INCOMPLETE",
+        "EDXML_REFERENCE_WITHOUT_ATTACHMENT",
+        "LIMIT_PARTS",
+        "LIMIT_DEPTH",
+        "LIMIT_BYTES",
+        "TIME_UNCERTAIN",
+    }
+)
+
+
+def _names(signatures: tuple[SignatureFinding, ...]) -> str:
+    return "; ".join(one.signer.common_name for one in signatures if one.signer is not None)
+
+
+def _worst(verdicts: list[Verdict]) -> Verdict:
+    for worst in (Verdict.FAILED, Verdict.UNREADABLE, Verdict.UNSUPPORTED, Verdict.INDETERMINATE):
+        if worst in verdicts:
+            return worst
+    return Verdict.PASSED if Verdict.PASSED in verdicts else Verdict.UNSIGNED
+
+
+def _once(reasons: tuple[Why, ...]) -> tuple[Why, ...]:
+    return tuple(dict.fromkeys(reasons))
