@@ -22,7 +22,8 @@ class Leaf:
     stands there under its place, such as `#2.1` (a MIME section number or the member's number). `name` is NFC without
     any path, None if unnamed, and is a label only: nothing is ever stored or looked up by it.
     `declared_type` is what the sender wrote (lower case, empty if nothing), `media_type` what the bytes are.
-    `sha256` (hex) and `size` are of `data`. `raw_name` is the name as it came when it had to be changed to be shown.
+    `sha256` (hex) and `size` are of `data`. `readable_name` is the name in Unicode where the sender typed it for an old
+    TCVN3 or VNI font, for showing and searching, never for a verdict.
     """
 
     trail: tuple[str, ...]
@@ -32,7 +33,7 @@ class Leaf:
     size: int
     sha256: str
     data: bytes = field(repr=False)
-    raw_name: str | None = None
+    readable_name: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,425 @@
+"""Read the head of a message or part: its fields within limits, their words, addresses, parameters and dates."""
+
+from __future__ import annotations
+
+import binascii
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+
+from intake.steps.charsets import decode, guess
+from intake.steps.unpacked import Address
+
+# A head longer than this is cut: real ones stay under 64 KB, and every field is copied at least once.
+MAX_HEAD_BYTES = 512 * 1024
+# Fields in one head; a mail that passed thirty servers with signatures has about two hundred.
+MAX_FIELDS = 2_000
+# One field; a long To list of a circular to every agency is far below. Hostile ones came with 210 kB.
+MAX_FIELD_BYTES = 64 * 1024
+# Addresses in one field.
+MAX_ADDRESSES = 1_000
+# Parameters of one Content-Type or Content-Disposition; RFC 2231 pieces count one each.
+MAX_PARAMETERS = 200
+# Encoded words in one field: each costs a call of a codec.
+MAX_ENCODED_WORDS = 1_000
+
+_FIELD_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
+_UNFOLD = re.compile(r"\r?\n[ \t]?|\r")
+_ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]*?)\?=")
+_ID = re.compile(r"<([^<>\s]{1,900})>")
+_MONTHS = {
+    name: number
+    for number, name in enumerate(
+        ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"), start=1
+    )
+}
+_ZONES = {
+    "ut": 0,
+    "utc": 0,
+    "gmt": 0,
+    "z": 0,
+    "est": -5,
+    "edt": -4,
+    "cst": -6,
+    "cdt": -5,
+    "mst": -7,
+    "mdt": -6,
+    "pst": -8,
+}
+_ZONES["pdt"] = -7
+# RFC 5322 3.3 and its obsolete forms in 4.3: optional weekday, day, month, year, time, zone.
+_DATE = re.compile(
+    r"(?:[A-Za-z]{2,10}\.?,?\s*)?(\d{1,2})[\s-]+([A-Za-z]{3})[A-Za-z]{0,6}[\s,.-]+(\d{2,4})[\s,]+"
+    r"(\d{1,2}):(\d{2})(?::(\d{2}))?(?:\.\d{1,9})?\s*(?:([+-]\d{4})|([A-Za-z]{1,4}))?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """
+    The fields of one message or part in their order: lower-case name and raw value (folding kept, no line end).
+
+    `body` is the offset in the same bytes where the body begins. `cut` says that a limit left fields out.
+    """
+
+    fields: tuple[tuple[str, bytes], ...]
+    body: int
+    cut: bool = False
+
+    def first(self, name: str) -> bytes | None:
+        """Return the raw value of the first field called `name` (lower case), None if there is none."""
+        for known, value in self.fields:
+            if known == name:
+                return value
+        return None
+
+    def all(self, name: str) -> tuple[bytes, ...]:
+        """Return the raw values of all fields called `name`, top first."""
+        return tuple(value for known, value in self.fields if known == name)
+
+    def text(self, name: str) -> str | None:
+        """Return the first field called `name` unfolded and with its encoded words decoded; None if absent or empty."""
+        value = self.first(name)
+        if value is None:
+            return None
+        return words(value) or None
+
+
+def read_head(data: bytes, start: int, end: int) -> Head:
+    """
+    Read the fields that begin at `start`; the body begins after the first empty line.
+
+    Lines may end in LF or CRLF (lone CR must have been turned into LF). An mbox line (`From `, `>From `) at the top is
+    passed over, so is a line without a colon between two fields; before any field such a line means that there is no
+    head, and the body begins with it.
+    """
+    fields: list[tuple[str, bytes]] = []
+    at = start
+    limit = min(end, start + MAX_HEAD_BYTES)
+    cut = False
+    junk = 0
+    while at < end:
+        if at >= limit:
+            cut = True
+            break
+        stop = data.find(b"\n", at, end)
+        after = end if stop < 0 else stop + 1
+        line_end = end if stop < 0 else stop
+        if line_end > at and data[line_end - 1] == 0x0D:
+            line_end -= 1
+        if line_end == at:
+            at = after
+            return Head(tuple(fields), at, cut)
+        # A field goes on while the next line begins with white space and holds anything else (RFC 5322 2.2.3).
+        while after < end and data[after] in b" \t":
+            stop = data.find(b"\n", after, end)
+            following = end if stop < 0 else stop
+            if following > after and data[following - 1] == 0x0D:
+                following -= 1
+            line_end = following
+            after = end if stop < 0 else stop + 1
+            if after > limit:
+                cut = True
+        match = _FIELD_NAME.match(data, at, min(line_end, at + 256))
+        if match is None:
+            if at == start and data[at : at + 6].lstrip(b">")[:5] == b"From ":
+                at = after
+                continue
+            if not fields and at == start:
+                return Head((), at, cut)
+            junk += 1
+            if junk > 20:
+                # Twenty such lines are a body whose empty line was lost.
+                return Head(tuple(fields), at, cut=True)
+            at = after
+            continue
+        if len(fields) < MAX_FIELDS:
+            name = match.group().rstrip(b" \t:").lower().decode("ascii")
+            value_end = min(line_end, match.end() + MAX_FIELD_BYTES)
+            cut = cut or value_end < line_end
+            fields.append((name, data[match.end() : value_end].strip(b" \t\r\n")))
+        else:
+            cut = True
+        at = after
+    if cut:
+        # The limit fell inside the head: the body still begins at the empty line, wherever that is.
+        at = _after_empty_line(data, at, end)
+    return Head(tuple(fields), at, cut)
+
+
+def _after_empty_line(data: bytes, at: int, end: int) -> int:
+    places = [found + len(mark) for mark in (b"\n\n", b"\n\r\n") if (found := data.find(mark, at - 1, end)) >= 0]
+    return min(places) if places else end
+
+
+def unfold(value: bytes) -> str:
+    """Return a raw value as text on one line; bytes beyond ASCII are UTF-8 or guessed (RFC 6532 allows UTF-8)."""
+    text = value.decode("ascii") if value.isascii() else guess(value).text
+    return _UNFOLD.sub(lambda found: " " if found.group()[-1:] in " \t" else "", text).strip()
+
+
+def words(value: bytes) -> str:
+    """Return a raw value unfolded with its encoded words decoded (RFC 2047), as for a Subject."""
+    return decode_words(unfold(value))
+
+
+def decode_words(text: str) -> str:
+    """
+    Decode the encoded words of RFC 2047 in `text`, wherever they stand.
+
+    White space between two of them vanishes (section 6.2). Neighbours in the same charset are joined as bytes first,
+    because many programs cut a letter in two. What cannot be decoded stays as it came.
+    """
+    if "=?" not in text:
+        return text
+    made: list[str] = []
+    pending: bytes = b""
+    pending_charset = ""
+    at = 0
+    count = 0
+    for match in _ENCODED_WORD.finditer(text):
+        between = text[at : match.start()]
+        content = _word_bytes(match.group(2), match.group(3))
+        count += 1
+        if content is None or count > MAX_ENCODED_WORDS:
+            continue
+        charset = match.group(1).lower()
+        if pending_charset and not between.strip() and charset == pending_charset:
+            pending += content
+        else:
+            if pending_charset:
+                made.append(decode(pending, pending_charset).text)
+                between = between if between.strip() else ""
+            made.append(between)
+            pending, pending_charset = content, charset
+        at = match.end()
+    if pending_charset:
+        made.append(decode(pending, pending_charset).text)
+    made.append(text[at:])
+    return "".join(made)
+
+
+def _word_bytes(kind: str, content: str) -> bytes | None:
+    """Return the bytes of one encoded word, None if it is not one."""
+    raw = content.encode("utf-8", "surrogatepass")
+    if kind in "bB":
+        return loose_base64(raw)
+    if b"=" not in raw:
+        return raw.replace(b"_", b" ")
+    return binascii.a2b_qp(raw, header=True)
+
+
+def loose_base64(raw: bytes) -> bytes:
+    """Decode base64 as mail programs do: foreign bytes are passed over, a missing end is made up, nothing raises."""
+    try:
+        return binascii.a2b_base64(raw)
+    except binascii.Error:
+        pass
+    letters = re.sub(rb"[^A-Za-z0-9+/]+", b"", raw)
+    whole = letters[: len(letters) - len(letters) % 4]
+    rest = letters[len(whole) :]
+    tail = b"" if len(rest) < 2 else binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
+    return binascii.a2b_base64(whole) + tail
+
+
+def message_ids(value: bytes | None) -> tuple[str, ...]:
+    """Return the ids in angle brackets of a Message-ID, In-Reply-To or References value (RFC 5322 3.6.4)."""
+    if value is None:
+        return ()
+    return tuple(f"<{found}>" for found in _ID.findall(unfold(value).replace("\t", " "))[:MAX_ADDRESSES])
+
+
+def one_message_id(value: bytes | None) -> str | None:
+    """Return the Message-ID with brackets; a bare word is taken as it stands; None if there is nothing."""
+    found = message_ids(value)
+    if found:
+        return found[0]
+    bare = unfold(value) if value is not None else ""
+    return bare[:998] or None
+
+
+def parse_date(text: str | None) -> datetime | None:
+    """
+    Read a date-time of RFC 5322 (section 3.3, obsolete forms of 4.3) as aware UTC.
+
+    None if there is none, if it names no zone (a moment without a zone is no moment), or if it cannot be. A named zone
+    other than the ten of RFC 5322 is unknown, thus none. Second 60 counts as 59.
+    """
+    if not text:
+        return None
+    match = _DATE.search(_without_comments(text[:1000]))
+    if match is None:
+        return None
+    day, month_name, year, hour, minute, second, offset, zone_name = match.groups()
+    month = _MONTHS.get(month_name.lower())
+    if month is None:
+        return None
+    years = int(year)
+    if len(year) == 2:
+        years += 2000 if years < 50 else 1900
+    elif len(year) == 3:
+        years += 1900
+    if offset is not None:
+        minutes = int(offset[1:3]) * 60 + int(offset[3:5])
+        minutes = -minutes if offset[0] == "-" else minutes
+    elif zone_name is not None and zone_name.lower() in _ZONES:
+        minutes = _ZONES[zone_name.lower()] * 60
+    else:
+        return None
+    try:
+        zone = timezone(timedelta(minutes=minutes))
+        moment = datetime(years, month, int(day), int(hour), int(minute), min(int(second or 0), 59), tzinfo=zone)
+        return moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _without_comments(text: str) -> str:
+    """Leave out comments, nested ones too, by counting brackets (no recursion: 800 levels came in a real attack)."""
+    if "(" not in text:
+        return text
+    kept: list[str] = []
+    depth = 0
+    quoted = escaped = False
+    for letter in text:
+        if escaped:
+            escaped = False
+        elif letter == "\\":
+            escaped = True
+        elif quoted:
+            quoted = letter != '"'
+        elif letter == '"' and depth == 0:
+            quoted = True
+        elif letter == "(":
+            depth += 1
+            continue
+        elif letter == ")" and depth:
+            depth -= 1
+            continue
+        if depth == 0:
+            kept.append(letter)
+    return "".join(kept)
+
+
+def addresses(values: tuple[bytes, ...]) -> tuple[Address, ...]:
+    """
+    Read the mailboxes of From, To, Cc and the like (RFC 5322 3.4); groups are opened, comments serve as names.
+
+    Tolerant and linear: what is no address becomes a name with an empty address, so nothing that stood there vanishes.
+    """
+    found: list[Address] = []
+    for value in values:
+        for piece in _split_list(unfold(value)):
+            if len(found) >= MAX_ADDRESSES:
+                return tuple(found)
+            one = _one_address(piece)
+            if one is not None:
+                found.append(one)
+    return tuple(found)
+
+
+def _split_list(text: str) -> list[str]:
+    """Split at commas and semicolons outside quotes, comments and angle brackets; a group's name is left out."""
+    pieces: list[str] = []
+    current: list[str] = []
+    depth = 0
+    quoted = escaped = in_angle = False
+    for letter in text:
+        if escaped:
+            escaped = False
+        elif letter == "\\":
+            escaped = True
+        elif quoted:
+            quoted = letter != '"'
+        elif letter == '"' and depth == 0:
+            quoted = True
+        elif letter == "(":
+            depth += 1
+        elif letter == ")" and depth:
+            depth -= 1
+        elif depth == 0:
+            if letter == "<":
+                in_angle = True
+            elif letter == ">":
+                in_angle = False
+            elif letter in ",;" and not in_angle:
+                pieces.append("".join(current))
+                current = []
+                continue
+            elif letter == ":" and not in_angle and "@" not in current:
+                current = []
+                continue
+        current.append(letter)
+    pieces.append("".join(current))
+    if in_angle and len(pieces) == 1 and pieces[0].count("@") > 1:
+        return re.split(r"[,;]", pieces[0])
+    return pieces
+
+
+def _one_address(piece: str) -> Address | None:
+    piece = piece.strip()
+    if not piece:
+        return None
+    comment = _comment(piece) if "(" in piece else ""
+    bare = _without_comments(piece).strip()
+    opening = _last_outside_quotes(bare, "<")
+    if opening >= 0:
+        closing = bare.find(">", opening)
+        address = bare[opening + 1 : closing if closing >= 0 else len(bare)].strip()
+        name = bare[:opening].strip() or (bare[closing + 1 :].strip() if closing >= 0 else "")
+        # An obsolete route stands before the address (RFC 5322 4.4).
+        if address.startswith("@") and ":" in address:
+            address = address.rpartition(":")[2]
+    elif "@" in bare and " " not in bare.strip():
+        address, name = bare, ""
+    elif "@" in bare:
+        pieces = bare.split()
+        with_at = [one for one in pieces if "@" in one]
+        address = with_at[-1]
+        name = " ".join(one for one in pieces if one is not address)
+    else:
+        address, name = "", bare
+    name = decode_words(_unquote(name)) or decode_words(comment)
+    address = decode_words(_unquote(address) if address.startswith('"') and address.endswith('"') else address)
+    address = re.sub(r"\s+", "", address)
+    local, at, domain = address.rpartition("@")
+    address = f"{local}{at}{domain.lower()}" if at else address
+    if not address and not name.strip():
+        return None
+    return Address(name.strip(), address)
+
+
+def _last_outside_quotes(text: str, wanted: str) -> int:
+    found = -1
+    quoted = escaped = False
+    for at, letter in enumerate(text):
+        if escaped:
+            escaped = False
+        elif letter == "\\":
+            escaped = True
+        elif letter == '"':
+            quoted = not quoted
+        elif letter == wanted and not quoted:
+            found = at
+    return found
+
+
+def _comment(text: str) -> str:
+    """Return the first outermost comment's words."""
+    opening = text.find("(")
+    depth = 0
+    for at in range(opening, len(text)):
+        if text[at] == "(":
+            depth += 1
+        elif text[at] == ")":
+            depth -= 1
+            if depth == 0:
+                return text[opening + 1 : at].strip()
+    return text[opening + 1 :].strip()
+
+
+def _unquote(text: str) -> str:
+    """Take away quotes and their escapes; text without quotes stays."""
+    if '"' not in text:
+        return " ".join(text.split())
+    return " ".join(re.sub(r'\\(.)|"', lambda found: found.group(1) or "", text).split())
