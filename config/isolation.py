@@ -1,0 +1,174 @@
+"""A worker process in which hostile bytes are touched: its death, its hunger or its slowness costs only one task."""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable
+from multiprocessing.connection import Connection
+from multiprocessing.context import SpawnProcess
+from types import TracebackType
+from typing import Any, Self
+
+# A worker is replaced after so many tasks, so that what a library leaks or fragments never adds up over a season.
+TASKS_PER_WORKER = 200
+# Loading libraries in a new process, on a slow machine under load; not part of a task's own time.
+START_SECONDS = 60.0
+# One task hands back at most so many bytes: reports, never contents.
+MiB = 1024 * 1024
+
+
+class TaskFailed(Exception):
+    """
+    A task came to no result: `code` is WORKER_DIED, TOO_SLOW, TOO_MUCH_MEMORY or TASK_CRASHED.
+
+    It is a finding about the bytes that were examined, so callers turn it into one; it never means that
+    the program is broken.
+    """
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(f"{code}: {detail}")
+        self.code = code
+        self.detail = detail
+
+
+class Worker:
+    """
+    One process that does one task at a time, within limits of memory (bytes of address space) and wall time.
+
+    `perform` is a module-level function of one picklable argument; its result must be picklable. It runs in a fresh
+    interpreter (spawn), so nothing of the caller's secrets, sockets or locks is in reach of hostile bytes. Safe to
+    call from several threads; calls wait for each other. Use as a context manager, or call `close`.
+    """
+
+    def __init__(self, perform: Callable[[Any], Any], *, memory_bytes: int, name: str = "examiner") -> None:
+        self._perform = perform
+        self._memory_bytes = memory_bytes
+        self._name = name
+        self._context = multiprocessing.get_context("spawn")
+        self._lock = threading.Lock()
+        self._process: SpawnProcess | None = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._done = 0
+
+    def call(self, task: Any, *, timeout_seconds: float) -> Any:
+        """
+        Return what `perform(task)` returns; raises TaskFailed when it does not within the limits.
+
+        A worker that failed is ended and the next call starts a new one.
+        """
+        with self._lock:
+            pipe = self._ready()
+            try:
+                pipe.send((task, timeout_seconds))
+                if not pipe.poll(timeout_seconds + 1.0):
+                    self._end()
+                    raise TaskFailed("TOO_SLOW", f"more than {timeout_seconds:g} s")
+                kind, value = pipe.recv()
+            except (EOFError, OSError) as cause:
+                code = self._exit_code()
+                self._end()
+                too_slow = code == -signal.SIGXCPU
+                raise TaskFailed("TOO_SLOW" if too_slow else "WORKER_DIED", f"exit status {code}") from cause
+            self._done += 1
+            if kind != "result" or self._done >= TASKS_PER_WORKER:
+                self._end()
+            if kind == "memory":
+                raise TaskFailed("TOO_MUCH_MEMORY", f"more than {self._memory_bytes // MiB} MiB")
+            if kind == "crash":
+                raise TaskFailed("TASK_CRASHED", str(value))
+            return value
+
+    def warm(self) -> None:
+        """Start the process ahead of the first task."""
+        with self._lock:
+            self._ready()
+
+    def close(self) -> None:
+        """End the process; a later call starts a new one."""
+        with self._lock:
+            self._end()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _ready(self) -> Connection[Any, Any]:
+        if self._pipe is not None and self._process is not None and self._process.is_alive():
+            return self._pipe
+        self._end()
+        ours, theirs = self._context.Pipe()
+        process = self._context.Process(
+            target=_serve, args=(theirs, self._perform, self._memory_bytes), name=self._name, daemon=True
+        )
+        process.start()
+        theirs.close()
+        self._process, self._pipe, self._done = process, ours, 0
+        try:
+            if not ours.poll(START_SECONDS):
+                raise EOFError
+            ours.recv()
+        except (EOFError, OSError) as cause:
+            self._end()
+            raise TaskFailed("WORKER_DIED", "the worker process did not start") from cause
+        return ours
+
+    def _exit_code(self) -> int | None:
+        if self._process is None:
+            return None
+        self._process.join(2.0)
+        return self._process.exitcode
+
+    def _end(self) -> None:
+        pipe, process = self._pipe, self._process
+        self._pipe = self._process = None
+        if pipe is not None:
+            pipe.close()
+        if process is not None:
+            if process.is_alive():
+                process.kill()
+            process.join(5.0)
+            with contextlib.suppress(ValueError):
+                process.close()
+
+
+def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_bytes: int) -> None:
+    """The worker's whole life: limits first, then one task after the other until the pipe closes."""
+    # The terminal's Ctrl-C is for the parent, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        os.nice(5)
+    pipe.send(("ready", None))
+    while True:
+        try:
+            task, seconds = pipe.recv()
+        except (EOFError, OSError):
+            return
+        # The CPU limit grows by each task's share; wall time is watched by the parent.
+        used = resource.getrusage(resource.RUSAGE_SELF)
+        soft = int(used.ru_utime + used.ru_stime + seconds) + 2
+        resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
+        try:
+            answer = ("result", perform(task))
+        except MemoryError:
+            answer = ("memory", None)
+        except RecursionError as error:
+            answer = ("crash", f"RecursionError: {error}")
+        except Exception as error:  # One item must not stop the next; the parent files this as a finding.
+            answer = ("crash", f"{type(error).__name__}: {error}"[:500])
+        try:
+            pipe.send(answer)
+        except (OSError, MemoryError, ValueError, TypeError, AttributeError) as error:
+            with contextlib.suppress(OSError):
+                pipe.send(("crash", f"the result could not be handed back: {type(error).__name__}"))
