@@ -10,6 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
+from asn1crypto import x509 as asn1_x509
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
@@ -52,7 +53,7 @@ class Identity:
     @property
     def common_name(self) -> str:
         """Return the holder's name as the certificate gives it."""
-        return str(self.certificate.subject.get_attributes_for_oid(NameOID.COMMON_NAME)[0].value)
+        return str(asn1_x509.Certificate.load(self.certificate_der).subject.native["common_name"])
 
     @property
     def sha256(self) -> str:
