@@ -1,0 +1,209 @@
+"""Opens a conversation with the mail server: connect, protect, log in; says in words what kept it from that."""
+
+from __future__ import annotations
+
+import base64
+import imaplib
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import contextmanager
+from ipaddress import ip_address
+
+from imapclient import IMAPClient, SocketTimeout
+from imapclient.exceptions import LoginError
+
+from config.settings import ImapSource, is_loopback
+from intake.ports import SourceError
+
+# What imaplib and IMAPClient raise when a server breaks off or lies: they take its words for well-formed, so a
+# wrong one ends in any of these (a huge literal in MemoryError or OverflowError).
+LIBRARY_FAILURES = (
+    imaplib.IMAP4.error,
+    OSError,
+    EOFError,
+    ValueError,
+    LookupError,
+    TypeError,
+    AttributeError,
+    AssertionError,
+    MemoryError,
+    OverflowError,
+)
+
+# A server's words are quoted for the operator; more than a line of them is noise, and may be made to be.
+MAX_QUOTED_CHARACTERS = 200
+
+
+class ConnectionLost(SourceError):
+    """The conversation is over or cannot be trusted any more: only a new one helps."""
+
+
+class FolderMissing(SourceError):
+    """The server has no such folder; the other folders are looked at all the same."""
+
+
+def connect(settings: ImapSource) -> IMAPClient:
+    """
+    Return a logged-in client for `settings`, with its timeouts set and TLS as demanded.
+
+    `connect_timeout_seconds` bounds connecting, the greeting and the TLS handshake, each of them;
+    `read_timeout_seconds` bounds each later wait for bytes. `tls = "none"` is refused unless the other end
+    is this machine (RFC 8314, section 3: clear text is obsolete). Raises ConnectionLost with the remedy;
+    its words never hold the password, not even in base64.
+    """
+    if settings.tls == "none" and not is_loopback(settings.host):
+        raise ConnectionLost(
+            f'{settings.name}: tls = "none" is only for this machine, and {settings.host} is another',
+            remedy='Write tls = "required" (or "starttls") for this source.',
+        )
+    context = _tls_context(settings)
+    with _explained(settings):
+        client = IMAPClient(
+            settings.host,
+            port=settings.port,
+            ssl=settings.tls == "required",
+            ssl_context=context,
+            timeout=SocketTimeout(settings.connect_timeout_seconds, settings.read_timeout_seconds),
+        )
+    try:
+        # IMAPClient turns imaplib's debugging on and sends every line to the log; ours names only steps.
+        client._imap.debug = 0
+        with _explained(settings):
+            if settings.tls == "none":
+                _insist_on_this_machine(settings, client)
+            if settings.tls == "starttls":
+                client.socket().settimeout(settings.connect_timeout_seconds)
+                client.starttls(context)
+                client.socket().settimeout(settings.read_timeout_seconds)
+            _log_in(settings, client)
+    except BaseException:
+        hang_up(client)
+        raise
+    return client
+
+
+def hang_up(client: IMAPClient) -> None:
+    """
+    Cut the connection at once, from any thread; a thread that waits in it gets an error and goes on.
+
+    The TCP connection is shut below TLS: the SSL object must not be touched while another thread reads it.
+    """
+    try:
+        socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)
+    except (OSError, AttributeError, ValueError):
+        return  # It was already gone.
+
+
+def release(client: IMAPClient) -> None:
+    """Close what `hang_up` cut; only the thread that uses the client may call this."""
+    try:
+        client._imap.shutdown()
+    except LIBRARY_FAILURES:
+        return  # A connection that fails to close is closed.
+
+
+def quoted(words: object, secrets: tuple[str, ...] = ()) -> str:
+    """Return the other side's words on one short line, printable, with every secret and its base64 taken out."""
+    text = words.decode("utf-8", "replace") if isinstance(words, bytes) else str(words)
+    for secret in sorted(filter(None, secrets), key=len, reverse=True):
+        for form in (
+            secret,
+            base64.b64encode(secret.encode()).decode(),
+            base64.b64encode(secret.encode()).decode().rstrip("="),
+        ):
+            text = text.replace(form, "***")
+    text = "".join(char if char.isprintable() else " " for char in text)
+    return " ".join(text.split())[:MAX_QUOTED_CHARACTERS]
+
+
+def _tls_context(settings: ImapSource) -> ssl.SSLContext | None:
+    if settings.tls == "none":
+        return None
+    try:
+        return ssl.create_default_context(cafile=settings.ca_file or None)
+    except (OSError, ValueError) as cause:
+        raise ConnectionLost(
+            f"{settings.name}: the CA file {settings.ca_file} cannot be used",
+            remedy="Put the mail server's CA certificate there, as PEM, readable by the service.",
+        ) from cause
+
+
+def _insist_on_this_machine(settings: ImapSource, client: IMAPClient) -> None:
+    """Refuse to send a password in clear to a name that only looked like this machine."""
+    peer = str(client.socket().getpeername()[0]).partition("%")[0]
+    if not ip_address(peer).is_loopback:
+        raise ConnectionLost(
+            f"{settings.name}: {settings.host} is not this machine but {peer}, and the connection is not protected",
+            remedy='Write tls = "required" (or "starttls"), or host = "127.0.0.1".',
+        )
+
+
+def _log_in(settings: ImapSource, client: IMAPClient) -> None:
+    """
+    Log in by LOGIN, or by AUTHENTICATE PLAIN where LOGIN is off or the password is not ASCII (RFC 9051, 6.2.3).
+
+    A greeting of PREAUTH is taken only under TLS or on loopback: under STARTTLS it is how an attacker keeps
+    the conversation unprotected (RFC 9051, 11.6), and the STARTTLS command has failed by then.
+    """
+    if client._imap.state == "AUTH":
+        return
+    password = settings.password.reveal()
+    secrets = (password, f"\0{settings.user}\0{password}")
+    capabilities = client.capabilities()
+    try:
+        if b"LOGINDISABLED" in capabilities or not (password + settings.user).isascii():
+            client.plain_login(settings.user, password)
+        else:
+            client.login(settings.user, password)
+    except LoginError as cause:
+        # The cause is cut off on purpose: a server may have echoed the password in it.
+        raise ConnectionLost(
+            f"{settings.name}: the mail server refused the login of {settings.user}: {quoted(cause, secrets)}",
+            remedy=f"Check user and password ({settings.password_file or settings.password_env}) "
+            "and that the account may use IMAP.",
+        ) from None
+    except LIBRARY_FAILURES as cause:
+        raise ConnectionLost(
+            f"{settings.name}: the login broke off ({type(cause).__name__}): {quoted(cause, secrets)}",
+            remedy="The next look tries again; if it goes on, look into the mail server's own log.",
+        ) from None
+
+
+@contextmanager
+def _explained(settings: ImapSource) -> Iterator[None]:
+    """Turn what the library raises while connecting into words with the remedy."""
+    where = f"{settings.name}: {settings.host}:{settings.port}"
+    try:
+        yield
+    except SourceError:
+        raise
+    except ssl.SSLCertVerificationError as cause:
+        raise ConnectionLost(
+            f"{where}: the server's certificate is not trusted: {quoted(cause.verify_message)}",
+            remedy="Set ca_file to the CA that issued it, and host to the name that stands in it.",
+        ) from cause
+    except ssl.SSLError as cause:
+        raise ConnectionLost(
+            f"{where}: no TLS could be agreed: {quoted(cause.reason or cause)}",
+            remedy='Check port and tls: 993 goes with "required", 143 with "starttls".',
+        ) from cause
+    except socket.gaierror as cause:
+        raise ConnectionLost(
+            f"{where}: the name cannot be resolved", remedy="Check host, and this machine's DNS."
+        ) from cause
+    except TimeoutError as cause:
+        raise ConnectionLost(
+            f"{where}: no answer in time",
+            remedy="Check that the mail server runs and no firewall drops the connection; the next look tries again.",
+        ) from cause
+    except ConnectionError as cause:
+        raise ConnectionLost(
+            f"{where}: the connection was refused or cut",
+            remedy="Check host and port, and that the mail server runs; the next look tries again.",
+        ) from cause
+    except LIBRARY_FAILURES as cause:
+        raise ConnectionLost(
+            f"{where}: the greeting or login failed ({type(cause).__name__}): {quoted(cause)}",
+            remedy="Check that an IMAP server with these TLS rules answers there; the next look tries again.",
+        ) from cause
