@@ -130,7 +130,7 @@ class Vault(ABC):
         if hashlib.sha256(data).hexdigest() != sha256:
             raise VaultError(
                 f"the stored bytes of {sha256} no longer match their digest",
-                remedy="Run `intake audit`, then restore this file from the last backup; decide nothing on it till then.",
+                remedy="Run `intake audit`, then restore this file from the last backup; decide nothing on it yet.",
             )
         return data
 
