@@ -7,12 +7,16 @@ from dataclasses import dataclass
 from datetime import datetime, tzinfo
 from typing import Any
 
-from storage.records import Account, Delivery, LogEntry, State
+from storage.records import Account, Channel, Delivery, LogEntry, State, Timeliness
 
 
 @dataclass(frozen=True, slots=True)
 class LogFilter:
-    """Which deliveries to list; empty fields ask nothing. `words` is searched without regard to marks and case."""
+    """
+    Which deliveries to list; empty fields ask nothing. `words` is searched without regard to marks and case.
+
+    `unmatched` asks for submissions whose agency is not known (no agency; not set aside, linked or dismissed).
+    """
 
     state: State | None = None
     agency: str | None = None
@@ -24,6 +28,10 @@ class LogFilter:
     needs_decision: bool = False
     limit: int | None = 100
     offset: int = 0
+    channel: Channel | None = None
+    timeliness: Timeliness | None = None
+    signature: str | None = None
+    unmatched: bool = False
 
 
 @dataclass(frozen=True, slots=True)
