@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
 from config.errors import OfficeError
 from storage.records import Arrival, Delivery, Letter
+from storage.vault import ByteSink, Stored
+
+__all__ = ["ByteSink", "CarryResult", "Clock", "Courier", "Memory", "Source", "SourceError", "Stored", "Waiting"]
 
 Clock = Callable[[], datetime]
-
-
-@dataclass(frozen=True, slots=True)
-class Stored:
-    """Bytes that are safe in the vault: their SHA-256 (hex) and their number."""
-
-    sha256: str
-    size: int
 
 
 class SourceError(OfficeError):
@@ -48,7 +42,7 @@ class Waiting(Protocol):
     def key(self) -> str:
         """The source key, unique within its source for ever."""
 
-    def fetch(self, into: BinaryIO) -> None:
+    def fetch(self, into: ByteSink) -> None:
         """Stream the bytes; raises SourceError when they are short, empty or cannot be had now."""
 
     def arrival(self, stored: Stored, seen_at: datetime) -> Arrival:

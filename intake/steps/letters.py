@@ -37,7 +37,7 @@ TIMELINESS = {
         "within the days of grace (it will still be evaluated)",
     ),
     Timeliness.AFTER_GRACE: (
-        "SAU THỜI GIAN GIA HẠN: theo văn bản triển khai, xem như không được đánh giá, xếp hạng, trừ khi có quyết định khác",
+        "SAU THỜI GIAN GIA HẠN: theo văn bản triển khai, xem như không được đánh giá, trừ khi có quyết định khác",
         "after the days of grace: under the letter it is regarded as not evaluated, unless decided otherwise",
     ),
 }
@@ -212,9 +212,8 @@ def _next_steps(matter: Matter) -> tuple[list[str], list[str]]:
     if matter.kind in (LetterKind.DEFECT, LetterKind.RETURN) and matter.now is not None:
         if matter.now < matter.campaign.closes:
             left_vi, left_en = _left(matter.campaign.closes, matter.now)
-            vi.append(
-                f"Thời gian còn lại để gửi bản đã khắc phục: {left_vi} (trước {moment(matter.campaign.closes, matter.zone)})."
-            )
+            until = moment(matter.campaign.closes, matter.zone)
+            vi.append(f"Thời gian còn lại để gửi bản đã khắc phục: {left_vi} (trước {until}).")
             en.append(f"Time left to send the corrected form: {left_en}.")
         else:
             vi.append("Thời gian gia hạn đã hết; đề nghị liên hệ cơ quan tiếp nhận trước khi gửi lại.")

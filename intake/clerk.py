@@ -1,0 +1,291 @@
+"""What a person may do with a delivery, a letter or the cut-offs; console and command line use the same clerk."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+import msgspec
+
+from config.campaign import extend_closes
+from intake.console.desk import Done, Foreseen, NewClosing, Permission, Refused, Request, Shift
+from intake.filing import WriteLetters, history_of_agency, matter_of, standing_rule
+from intake.flow import current_rules
+from intake.office import Office, Rulebook
+from intake.steps.letters import write_letter
+from intake.steps.timeliness import judge
+from signatures.report import Verdict
+from storage.accounts import Accounts
+from storage.ledger import Rejudged
+from storage.queries import LogFilter
+from storage.records import (
+    Account,
+    Action,
+    Delivery,
+    LetterDraft,
+    LetterKind,
+    LetterState,
+    Receipt,
+    Role,
+    State,
+    Timeliness,
+    Why,
+)
+
+# From which states each act is open; the ledger insists on the same.
+OPEN_FROM = {
+    Action.ACCEPT: frozenset({State.HELD}),
+    Action.RETURN: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE, State.FILED}),
+    Action.LINK: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE}),
+    Action.DISMISS: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE}),
+    Action.RETRY: frozenset(State) - {State.RECEIVED, State.FILED},
+    Action.RELEASE: frozenset({State.SHELVED, State.SET_ASIDE}),
+}
+
+STATE_AFTER = {
+    Action.ACCEPT: State.FILED,
+    Action.RETURN: State.RETURNED,
+    Action.LINK: State.LINKED,
+    Action.DISMISS: State.DISMISSED,
+    Action.RETRY: State.RECEIVED,
+    Action.RELEASE: State.RECEIVED,
+}
+
+# Accepting against one of these is the council's risk, so two persons carry it.
+TWO_PERSON_REASONS = frozenset({"AFTER_GRACE", "AGENCY_MISMATCH", "SEVERAL_AGENCIES_SIGNED", "TIME_UNCERTAIN"})
+QUARANTINED = frozenset({"MALWARE_FOUND", "QUARANTINED"})
+
+
+class OfficeClerk:
+    """
+    Does what a named person asks, by the rules of substance, and says beforehand what it would do.
+
+    Every method raises Refused (what, remedy) where the rules forbid it. Permissions are judged again here, whatever
+    a page showed; the ledger guards the absolute ones a third time, inside the transaction.
+    """
+
+    def __init__(self, office: Office) -> None:
+        self._office = office
+        self._accounts = Accounts(office.database)
+
+    def permissions(self, delivery_id: str, by: str) -> tuple[Permission, ...]:
+        """Return one Permission for each Action, in the order of the enumeration."""
+        delivery = self._office.ledger.delivery(delivery_id)
+        account = self._accounts.get(by)
+        return tuple(self._permission(delivery, action, account, by) for action in Action)
+
+    def foresee(self, request: Request) -> Foreseen:
+        """Say what `request` would do, changing nothing."""
+        delivery = self._office.ledger.delivery(request.delivery_id)
+        permission = self._permission(delivery, request.action, self._accounts.get(request.by), request.by)
+        waits = permission.needs_second and not self._completes(permission, request.by)
+        book = current_rules(self._office)
+        drafts = self._letters(book, delivery, request)(
+            Receipt(delivery.receipt_no or "(số sẽ cấp)", "(ghi khi quyết định)", self._office.clock())
+        )
+        return Foreseen(STATE_AFTER[request.action], drafts[0] if drafts else None, waits)
+
+    def act(self, request: Request) -> Done:
+        """Do it (or record the first of two askings), log it under `request.by`, and queue its letter."""
+        office = self._office
+        account = self._accounts.usable(request.by)
+        delivery = office.ledger.delivery(request.delivery_id)
+        permission = self._permission(delivery, request.action, account, request.by)
+        if permission.forbidden:
+            raise Refused(
+                f"{request.action.value} is not open for {delivery.receipt_no or delivery.id}: "
+                + ", ".join(one.code for one in permission.forbidden),
+                remedy="Look at the delivery's page: it says what is open and why.",
+            )
+        book = current_rules(office)
+        campaign = book.file.campaign
+        agency = self._agency(book, delivery, request)
+        link_to = self._link_target(delivery, request)
+        acted = office.ledger.act(
+            delivery.id,
+            request.action,
+            by=request.by,
+            reason=request.reason,
+            note=request.note,
+            at=office.clock(),
+            needs_two=permission.needs_second,
+            receipt_prefix=campaign.receipt_prefix,
+            write_letters=self._letters(book, delivery, request),
+            link_to=link_to,
+            agency=agency,
+            standing=standing_rule(campaign, history_of_agency(office.ledger, campaign.id, agency or delivery.agency)),
+        )
+        return Done(acted.delivery.state, acted.pending is not None)
+
+    def approve_letter(self, letter_id: str, by: str) -> None:
+        """Let a queued letter go (mode = approve); one already approved or sent is Refused."""
+        self._clerk(by)
+        letter = self._office.ledger.letters.letter(letter_id)
+        if letter.state is not LetterState.QUEUED:
+            raise Refused(f"the letter is {letter.state.value} already", remedy="Look at the list of letters again.")
+        self._office.ledger.letters.approve_letter(letter_id, by=by, at=self._office.clock())
+
+    def settle_letter(self, letter_id: str, *, resend: bool, reason: str, by: str) -> None:
+        """Decide about a letter in doubt, undelivered or failed: send it again, or note that it arrived otherwise."""
+        self._clerk(by)
+        letters = self._office.ledger.letters
+        if resend:
+            letters.approve_letter(letter_id, by=by, at=self._office.clock(), note=reason)
+        else:
+            letters.withhold(letter_id, by=by, reason=reason or "ARRIVED_OTHERWISE", at=self._office.clock())
+
+    def foresee_closing(self, closes: datetime) -> tuple[Shift, ...]:
+        """List the deliveries whose own timeliness would change if grace ended at `closes`."""
+        book = current_rules(self._office)
+        moved = msgspec.structs.replace(book.file.campaign, closes=closes)
+        shifts = []
+        for one in self._judged(book):
+            before = one.timeliness or judge(one.counted_at or one.received_at, book.file.campaign)
+            after = judge(one.counted_at or one.received_at, moved)
+            if before is not after:
+                shifts.append(Shift(one.id, one.receipt_no, one.agency, one.received_at, before, after))
+        return tuple(shifts)
+
+    def change_closing(self, new: NewClosing) -> None:
+        """
+        Write the campaign's new version, log the act, and judge again what it touches.
+
+        What was held is examined anew by the same rules and answered again; what was filed keeps its standing and
+        gets its new reading. The moment of receipt itself never changes.
+        """
+        office = self._office
+        account = self._accounts.usable(new.by)
+        if account.role is not Role.ADMIN and account.role is not Role.CLERK:
+            raise Refused(f"{new.by} may only look", remedy="Ask an account with the role clerk or admin.")
+        shifts = self.foresee_closing(new.closes)
+        file = extend_closes(
+            office.rules.book().file, closes=new.closes, by=new.approved_by, on=new.approved_on, basis=new.basis
+        )
+        now = office.clock()
+        note = f"closes moved to {new.closes.isoformat()} by {new.by}; approved by {new.approved_by}: {new.basis}"
+        office.ledger.record_campaign(file.campaign.id, file.digest, file.text, by=new.by, note=note, at=now)
+        quiet = []
+        for shift in shifts:
+            delivery = office.ledger.delivery(shift.delivery_id)
+            if delivery.state is State.HELD:
+                office.ledger.act(
+                    delivery.id,
+                    Action.RETRY,
+                    by=new.by,
+                    reason="CLOSES_EXTENDED",
+                    note=note,
+                    at=now,
+                    needs_two=False,
+                    receipt_prefix=file.campaign.receipt_prefix,
+                    write_letters=lambda _receipt: (),
+                )
+            else:
+                counted = delivery.counted_at
+                again = judge(counted, file.campaign) if counted is not None else None
+                quiet.append(Rejudged(delivery.id, shift.after, counted, again))
+        if quiet:
+            office.ledger.rejudge(quiet, by=new.by, note=note, at=now)
+
+    def _judged(self, book: Rulebook) -> Sequence[Delivery]:
+        """Return the campaign's deliveries that have a timeliness."""
+        found = self._office.queries.deliveries(LogFilter(campaign=book.file.campaign.id, limit=None))
+        return [one for one in found if one.timeliness is not None]
+
+    def _clerk(self, by: str) -> Account:
+        account = self._accounts.usable(by)
+        if account.role is Role.VIEWER:
+            raise Refused(f"{by} may only look", remedy="Ask an account with the role clerk or admin.")
+        return account
+
+    def _permission(self, delivery: Delivery, action: Action, account: Account | None, by: str) -> Permission:
+        """Judge one act: who asks, from which state, against which absolute rule, and whether two must ask."""
+        forbidden: list[Why] = []
+        if account is None or account.disabled:
+            forbidden.append(Why("ACT_NEEDS_ACCOUNT", by))
+        elif account.role is Role.VIEWER:
+            forbidden.append(Why("ACT_NEEDS_CLERK", by))
+        if delivery.state not in OPEN_FROM[action]:
+            forbidden.append(Why("ACT_NOT_OPEN_IN_STATE", delivery.state.value))
+        if action is Action.ACCEPT and delivery.signature == Verdict.FAILED.value:
+            forbidden.append(Why("ACT_FAILED_SIGNATURE"))
+        if action is Action.ACCEPT and delivery.form_sha256 is None:
+            forbidden.append(Why("ACT_NO_FORM"))
+        waiting = next((one for one in self._office.ledger.pending(delivery.id) if one.action is action), None)
+        needs_second = self._needs_two(delivery, action)
+        if waiting is not None and waiting.by == by:
+            forbidden.append(Why("ACT_SECOND_PERSON_NEEDED", waiting.by))
+        return Permission(action, tuple(forbidden), needs_second, waiting.by if waiting else None)
+
+    def _needs_two(self, delivery: Delivery, action: Action) -> bool:
+        codes = {one.code for one in delivery.reasons}
+        if action is Action.ACCEPT:
+            late = delivery.timeliness is Timeliness.AFTER_GRACE
+            return delivery.signature != Verdict.PASSED.value or late or bool(codes & TWO_PERSON_REASONS)
+        if action is Action.RETURN:
+            return delivery.state is State.FILED
+        if action in (Action.RELEASE, Action.DISMISS):
+            return delivery.state is State.SHELVED and bool(codes & QUARANTINED)
+        return False
+
+    @staticmethod
+    def _completes(permission: Permission, by: str) -> bool:
+        return permission.waiting_for_second is not None and permission.waiting_for_second != by
+
+    def _agency(self, book: Rulebook, delivery: Delivery, request: Request) -> str | None:
+        """Return the agency that an acceptance names; raises Refused where there is none or it is not on the roster."""
+        if request.action is not Action.ACCEPT:
+            return None
+        named = request.target or delivery.agency
+        if not named:
+            raise Refused(
+                "nobody knows which agency this form is from",
+                remedy="Name the agency (on the page, or --agency ID) after checking who signed it.",
+            )
+        if book.roster.get(named) is None:
+            raise Refused(f"{named} is not on the roster", remedy="Choose an agency of the roster.")
+        return named
+
+    def _link_target(self, delivery: Delivery, request: Request) -> str | None:
+        if request.action is not Action.LINK:
+            return None
+        if not request.target:
+            raise Refused("a copy of what?", remedy="Name the receipt number or id it is a copy of (--to REF).")
+        target = self._office.ledger.delivery(request.target)
+        if target.id == delivery.id:
+            raise Refused("a delivery is no copy of itself", remedy="Name the earlier delivery.")
+        return target.id
+
+    def _letters(self, book: Rulebook, delivery: Delivery, request: Request) -> WriteLetters:
+        """Return what writes the letter of a person's decision: an outcome, a return, or nothing."""
+        kinds = {Action.ACCEPT: LetterKind.OUTCOME, Action.RETURN: LetterKind.RETURN}
+        kind = kinds.get(request.action)
+        automatic = any(one.code in ("AUTOMATIC_MAIL", "AUTOMATIC_WITH_FORM") for one in delivery.reasons)
+        if kind is None or automatic:
+            return lambda _receipt: ()
+        office = self._office
+        agency = book.roster.get(request.target or delivery.agency)
+        base = matter_of(office.settings, book, delivery, office.clock(), office.has_outbox)
+        said = (Why(request.reason, ""),) if request.reason else ()
+        note = (f"Ý kiến của cán bộ: {request.note.strip()}",) if request.note.strip() else ()
+        sender = delivery.sender.strip().lower()
+        matter = replace(
+            base,
+            kind=kind,
+            agency=agency,
+            state=STATE_AFTER[request.action],
+            reasons=said if kind is LetterKind.RETURN else (*said, *_kept(delivery)),
+            extra_vi=note,
+            extra_en=(),
+            sender_address=sender if agency is not None and sender in agency.mailboxes else None,
+        )
+
+        def write(receipt: Receipt) -> Sequence[LetterDraft]:
+            return (write_letter(matter, receipt),)
+
+        return write
+
+
+def _kept(delivery: Delivery) -> tuple[Why, ...]:
+    """Return the reasons that still matter to the agency once a person has accepted: the time, nothing else."""
+    return tuple(one for one in delivery.reasons if one.code in ("AFTER_GRACE", "WRONG_CHANNEL", "FORM_HAS_FLAWS"))

@@ -1,0 +1,317 @@
+"""
+How a delivery becomes a filed form, read from top to bottom: receive, take in, acknowledge.
+
+The first page for a newcomer. Every step can be repeated: what is in the ledger is done, what is not is still where it
+was. Judging (intake/steps/) never changes anything; filing (storage/) never judges; this page calls the one, then the
+other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+import structlog
+
+from config.errors import OfficeError
+from config.isolation import MiB, TaskFailed
+from config.settings import ImapSource
+from intake.filing import (
+    history_of,
+    letter_about,
+    letter_about_shelved,
+    outcome_of,
+    sender_and_signers,
+    shelved_outcome,
+    standing_rule,
+)
+from intake.office import Office, Rulebook
+from intake.ports import CarryResult, Courier, Source, SourceError
+from intake.steps.decide import decide
+from intake.steps.examined import Examination
+from intake.steps.timeliness import Timing, judge, judge_delivery
+from intake.workers import ExaminationTask, stamp
+from storage.ledger import Claim, Rejudged
+from storage.records import Delivery, Letter, Why
+
+log = structlog.get_logger()
+
+# A letter that was refused for now is tried again after so long, doubling up to a day (RFC 5321, 4.5.4.1 asks for at
+# least half an hour between tries and four to five days in all).
+FIRST_RETRY = timedelta(minutes=30)
+LONGEST_RETRY = timedelta(days=1)
+GIVE_UP_AFTER = timedelta(days=5)
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """What one look at a source came to: how many new deliveries, and the trouble if the look failed."""
+
+    source: str
+    received: int
+    error: OfficeError | None = None
+
+
+# 1. Receive ----------------------------------------------------------------------------------------------------------
+
+
+def receive(office: Office, source: Source) -> Looked:
+    """
+    Take what waits at `source`: bytes into the vault (synced), a row in the ledger, commit; only then tell the source.
+
+    One item that cannot be had now is left for the next look and does not stop the others. A source that cannot be
+    seen is recorded as an outage with its remedy, and the next look tries again.
+    """
+    received = 0
+    failed_items: list[SourceError] = []
+    now = office.clock()
+    try:
+        check_disk(office)
+        memory = office.ledger.memory(source.name)
+        for waiting in source.waiting(memory, now):
+            try:
+                with office.vault.writing() as writer:
+                    waiting.fetch(writer)
+                    stored = writer.commit()
+            except SourceError as error:
+                failed_items.append(error)
+                log.warning("not_received", source=source.name, key=waiting.key, why=str(error))
+                continue
+            arrival = waiting.arrival(stored, office.clock())
+            delivery = office.ledger.receive(arrival, same_bytes_is_same=_is_mail(office, source.name))
+            received += 1
+            log.info("received", source=source.name, key=arrival.source_key, delivery=delivery.id)
+            _settle(source, delivery)
+    except OfficeError as error:
+        office.ledger.source_failed(source.name, office.clock(), str(error), error.remedy)
+        log.warning("source_failed", source=source.name, why=str(error), remedy=error.remedy)
+        source.close()
+        return Looked(source.name, received, error)
+    office.ledger.source_ok(source.name, office.clock(), {"received": received, "postponed": len(failed_items)})
+    return Looked(source.name, received, failed_items[0] if failed_items else None)
+
+
+def _settle(source: Source, delivery: Delivery) -> None:
+    """Tell the source; if it does not listen, the ledger has the delivery all the same, and a later look tells it."""
+    try:
+        source.settle(delivery)
+    except SourceError as error:
+        log.warning("not_settled", source=source.name, delivery=delivery.id, why=str(error))
+
+
+def check_disk(office: Office) -> None:
+    """Raise OfficeError when less than the floor is free: a paused intake loses nothing, a full disk does."""
+    free = office.vault.free_bytes()
+    floor = office.settings.disk.floor_mib * MiB
+    if free is not None and free < floor:
+        raise OfficeError(
+            f"only {free // MiB} MiB are free, below the floor of {office.settings.disk.floor_mib} MiB: intake pauses",
+            remedy="Free space on the vault's disk; intake goes on by itself. What waits stays at its source.",
+        )
+
+
+def _is_mail(office: Office, source_name: str) -> bool:
+    return any(isinstance(one, ImapSource) and one.name == source_name for one in office.settings.sources)
+
+
+# 2. Take in ----------------------------------------------------------------------------------------------------------
+
+
+def take_in(office: Office) -> Delivery | None:
+    """
+    Examine, judge and file the next waiting delivery; None when nothing waits.
+
+    The attempt is counted before it is made, so what kills its examiner is shelved for a person at the cap and
+    the next one goes on.
+    """
+    with office.ledger.claim(attempt_cap=office.settings.examination.attempts) as claim:
+        if claim is None:
+            return None
+        book = current_rules(office)
+        if claim.exhausted:
+            return _shelve(office, book, claim, Why("EXAMINATION_GAVE_UP", f"{claim.delivery.attempts} attempts"))
+        attempt = office.ledger.count_attempt(claim.delivery.id)
+        try:
+            examination: Examination = office.examiner.call(
+                _task(office, book, claim.delivery), timeout_seconds=office.settings.examination.seconds
+            )
+        except TaskFailed as failure:
+            log.warning("examination_failed", delivery=claim.delivery.id, attempt=attempt, code=failure.code)
+            if attempt < office.settings.examination.attempts:
+                return claim.delivery
+            return _shelve(office, book, claim, Why(f"EXAMINATION_{failure.code}", failure.detail))
+        return file(office, book, claim.delivery, examination)
+
+
+def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:
+    """Judge an examined delivery and file the outcome with its letter, in one transaction."""
+    campaign = book.file.campaign
+    recognition = sender_and_signers(book, examination, office.settings.office.agency)
+    timing = judge_delivery(
+        delivery, examination.unpacked, campaign, tolerance_seconds=office.settings.mail.clock_tolerance_seconds
+    )
+    history = history_of(office.ledger, campaign.id, delivery, examination, recognition)
+    decision = decide(
+        delivery=delivery,
+        examination=examination,
+        recognition=recognition,
+        timing=timing,
+        campaign=campaign,
+        roster=book.roster,
+        history=history,
+        office_addresses=office.office_addresses,
+    )
+    now = office.clock()
+    standing = standing_rule(campaign, history)
+    if decision.withdraws is not None:
+        office.ledger.withdraw(
+            decision.withdraws,
+            by="machine",
+            reason="RECALLED_BY_SENDER",
+            note=f"recalled by {delivery.id}",
+            at=now,
+            standing=standing,
+        )
+    elif decision.linked_to is not None:
+        _move_earlier(office, book, decision.linked_to, timing)
+    decided = office.ledger.decide(
+        delivery.id,
+        outcome_of(delivery, examination, recognition, timing, decision, book),
+        letter_about(office, book, delivery, examination, recognition, timing, decision, now),
+        at=now,
+        receipt_prefix=campaign.receipt_prefix,
+        standing=standing,
+    )
+    log.info("decided", delivery=delivery.id, state=decided.state.value, receipt=decided.receipt_no)
+    return decided
+
+
+def current_rules(office: Office) -> Rulebook:
+    """Return the rulebook in force; a campaign file that changed is recorded as a new version before it is applied."""
+    book = office.rules.book()
+    campaign = book.file.campaign
+    if office.ledger.current_campaign_version(campaign.id) != book.digest:
+        office.ledger.record_campaign(
+            campaign.id,
+            book.digest,
+            book.file.text,
+            by=campaign.approved_by,
+            note=f"version {campaign.version}, as the file says",
+            at=office.clock(),
+        )
+    return book
+
+
+def _task(office: Office, book: Rulebook, delivery: Delivery) -> ExaminationTask:
+    trust = office.settings.trust_folders
+    catalogue = book.file.catalogue_file if book.catalogue is not None else None
+    return ExaminationTask(
+        vault_url=office.settings.vault.url,
+        sha256=delivery.sha256,
+        name=delivery.name,
+        received_at=delivery.received_at,
+        trust_folders=tuple(str(one) for one in trust),
+        trust_stamp=stamp(trust),
+        revocation=office.settings.trust.revocation,
+        catalogue_file=str(catalogue) if catalogue else "",
+        catalogue_stamp=stamp((catalogue,)) if catalogue else "",
+        words=book.file.campaign.recognise,
+    )
+
+
+def _move_earlier(office: Office, book: Rulebook, original: str, timing: Timing) -> None:
+    """Let a copy that came earlier by another way move its original's counted time earlier; nothing moves it later."""
+    first = office.ledger.delivery(original)
+    if timing.counted_at < (first.counted_at or first.received_at):
+        own = first.timeliness or judge(first.received_at, book.file.campaign)
+        office.ledger.rejudge(
+            [Rejudged(first.id, own, timing.counted_at, timing.timeliness)],
+            by="machine",
+            note="the same form came earlier by another way",
+            at=office.clock(),
+        )
+
+
+def _shelve(office: Office, book: Rulebook, claim: Claim, why: Why) -> Delivery:
+    """Put a delivery that cannot be examined on the shelf for a person; a sender on the roster is told at once."""
+    log.warning("shelved", delivery=claim.delivery.id, why=why.code)
+    now = office.clock()
+    outcome, sender = shelved_outcome(book, claim.delivery, why, office.settings.office.agency)
+    return office.ledger.decide(
+        claim.delivery.id,
+        outcome,
+        letter_about_shelved(office, book, claim.delivery, sender, why, now),
+        at=now,
+        receipt_prefix=book.file.campaign.receipt_prefix,
+    )
+
+
+# 3. Acknowledge ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """What became of the letters that were due; `trouble` is the relay's word when it could not be reached."""
+
+    sent: int = 0
+    failed: int = 0
+    postponed: int = 0
+    in_doubt: int = 0
+    trouble: str | None = None
+
+
+def acknowledge(office: Office) -> Carried:
+    """
+    Carry every letter that is due, once; one whose fate is unknown goes to a person and never out twice.
+
+    The brakes come first (RFC 3834, section 2): beyond the caps per address and per day a letter stays in the house
+    and a person is asked. In the mode `approve` only what a clerk released is carried.
+    """
+    letters = office.ledger.letters
+    sent = failed = postponed = in_doubt = 0
+    trouble: str | None = None
+    for letter in letters.next_letters(office.clock(), approved_only=office.settings.smtp.mode == "approve"):
+        now = office.clock()
+        brake = _brake(office, letter)
+        if brake is not None:
+            letters.withhold(letter.id, by="machine", reason=brake, at=now)
+            log.error("letters_braked", letter=letter.id, why=brake)
+            postponed += 1
+            continue
+        courier = _courier_for(office, letter)
+        if courier is None or letters.mark_sending(letter.id, now) is None:
+            continue
+        result, words = courier.carry(letter)
+        now = office.clock()
+        if result is CarryResult.SENT:
+            letters.mark_sent(letter.id, now, words)
+            sent += 1
+        elif result is CarryResult.IN_DOUBT:
+            letters.mark_in_doubt(letter.id, now, words)
+            in_doubt += 1
+        elif result is CarryResult.REFUSED or now - letter.created_at > GIVE_UP_AFTER:
+            letters.mark_refused(letter.id, now, words)
+            failed += 1
+        else:
+            wait = min(FIRST_RETRY * 2 ** min(letter.attempts, 10), LONGEST_RETRY)
+            letters.mark_try_later(letter.id, now, next_at=now + wait, words=words)
+            postponed += 1
+            trouble = words
+        log.info("letter", letter=letter.id, result=result.value)
+    return Carried(sent, failed, postponed, in_doubt, trouble)
+
+
+def _courier_for(office: Office, letter: Letter) -> Courier | None:
+    return office.status_courier if letter.carrier == "status_package" else office.courier
+
+
+def _brake(office: Office, letter: Letter) -> str | None:
+    """Return the code of the brake that holds this letter, None when it may go."""
+    since = office.clock() - timedelta(days=1)
+    limits = office.settings.letters
+    if office.ledger.letters.sent_since(since) >= limits.per_day:
+        return "LETTER_CAP_PER_DAY"
+    for address in letter.to.split(","):
+        if office.ledger.letters.sent_to_since(address.strip(), since) >= limits.per_address_per_day:
+            return "LETTER_CAP_PER_ADDRESS"
+    return None
