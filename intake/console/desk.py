@@ -14,6 +14,7 @@ from config.catalogue import Catalogue
 from config.errors import OfficeError
 from config.roster import Roster
 from intake.ports import Clock
+from storage.accounts import Accounts
 from storage.ledger import Ledger
 from storage.queries import Queries
 from storage.records import Action, LetterDraft, State, Timeliness, Why
@@ -195,3 +196,8 @@ class Desk:
     served_by_https: bool = False
     demonstration: bool = False
     disk: Path | None = None
+
+    @property
+    def accounts(self) -> Accounts:
+        """The accounts, in the same database as the ledger."""
+        return Accounts(self.ledger.database)

@@ -1,0 +1,141 @@
+"""The board: one row for each agency that must submit, the missing included, with sums that add up to the roster."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from starlette.responses import Response
+
+from config.roster import Agency
+from intake.console.visit import Visit
+from intake.console.words import STATES, TIMELINESS, Word, word
+from storage.queries import LogFilter
+from storage.records import Channel, Delivery, Letter, LetterKind, LetterState, State
+
+# The board's states (contract section 5), in the order in which the bar shows them.
+BOARD_STATES = ("filed", "held", "received", "returned", "withdrawn", "missing")
+# A shelved delivery waits like one that was just received; copies and other mail stand for nobody.
+_AS_ON_BOARD = {State.SHELVED: "received"}
+_STANDS_FOR_NOBODY = frozenset({State.SET_ASIDE, State.LINKED, State.DISMISSED})
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One agency: its state and, where something arrived, the delivery that stands for it and its letter's fate."""
+
+    agency: Agency
+    state: str
+    delivery: Delivery | None = None
+    letter: Letter | None = None
+
+    @property
+    def counted_at(self) -> datetime | None:
+        """The moment that counts: the operative version's, which may be an earlier version's."""
+        return None if self.delivery is None else self.delivery.counted_at or self.delivery.received_at
+
+    @property
+    def timeliness(self) -> str | None:
+        """How the counted moment stands to the cut-offs."""
+        if self.delivery is None:
+            return None
+        return self.delivery.counted_timeliness or self.delivery.timeliness
+
+
+@dataclass(frozen=True, slots=True)
+class Sum:
+    """One piece of the bar and of the sums above the table; `start` and `width` are in percent of the roster."""
+
+    state: str
+    word: Word
+    count: int
+    start: float
+    width: float
+
+
+def show(visit: Visit) -> Response:
+    """Answer with the board; `?state=` and `?timeliness=` narrow the rows, never the sums."""
+    desk = visit.desk
+    campaign, roster = desk.campaign(), desk.roster()
+    rows = rows_of(visit, roster.valid_on(campaign.due.astimezone(desk.zone).date()))
+    chosen, timed = visit.asked("state"), visit.asked("timeliness")
+    shown = [
+        row
+        for row in rows
+        if (chosen not in BOARD_STATES or row.state == chosen) and (timed not in TIMELINESS or row.timeliness == timed)
+    ]
+    return visit.page(
+        "board.html",
+        title="Bảng theo dõi",
+        campaign=campaign,
+        sample=roster.sample,
+        rows=shown,
+        total=len(rows),
+        sums=sums_of(rows),
+        times=_times_of(rows),
+        chosen=chosen if chosen in BOARD_STATES else "",
+        timed=timed if timed in TIMELINESS else "",
+    )
+
+
+def rows_of(visit: Visit, agencies: Sequence[Agency]) -> list[Row]:
+    """
+    Return one row for each agency, in the roster's order.
+
+    The state is that of the agency's operative delivery, else of its newest (contract section 5). Copies and other
+    correspondence stand for nobody: an agency that sent only those is still missing.
+    """
+    desk = visit.desk
+    standing: dict[str, Delivery] = {}
+    for one in desk.queries.deliveries(LogFilter(campaign=desk.campaign().id, limit=None)):
+        if one.agency is None or one.state in _STANDS_FOR_NOBODY:
+            continue
+        known = standing.get(one.agency)
+        if known is None or (one.operative, one.received_at) > (known.operative, known.received_at):
+            standing[one.agency] = one
+    rows = []
+    for agency in agencies:
+        delivery = standing.get(agency.id)
+        if delivery is None:
+            rows.append(Row(agency, "missing"))
+            continue
+        state = _AS_ON_BOARD.get(delivery.state, delivery.state.value)
+        rows.append(Row(agency, state, delivery, _acknowledgement(desk.ledger.letters.letters_of(delivery.id))))
+    return rows
+
+
+def sums_of(rows: Sequence[Row]) -> list[Sum]:
+    """Return the count of each state in the board's order; they add up to the number of rows."""
+    counted = Counter(row.state for row in rows)
+    sums, start = [], 0.0
+    for state in BOARD_STATES:
+        width = 100 * counted[state] / len(rows) if rows else 0.0
+        sums.append(Sum(state, word(STATES, state), counted[state], start, width))
+        start += width
+    return sums
+
+
+def _times_of(rows: Sequence[Row]) -> Mapping[str, int]:
+    """Count the filed forms by timeliness: what the council asks first."""
+    counted = Counter(row.timeliness for row in rows if row.state == "filed")
+    return {key: counted[key] for key in TIMELINESS}
+
+
+def _acknowledgement(letters: Sequence[Letter]) -> Letter | None:
+    """
+    Return the letter whose fate the board shows: one that needs a person, else the latest.
+
+    A later letter that went out does not heal an earlier one that may not have: the agency may lack either.
+    """
+    troubled = [
+        one for one in letters if one.state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED)
+    ]
+    own = [one for one in letters if one.kind is not LetterKind.REMINDER]
+    return troubled[0] if troubled else own[-1] if own else None
+
+
+def came_by_wrong_channel(row: Row) -> bool:
+    """Whether the delivery came by another channel than the agency's own."""
+    return row.delivery is not None and row.delivery.channel not in (Channel(row.agency.channel), Channel.HAND)

@@ -1,0 +1,139 @@
+"""What stands around every page: where one can go, what waits, and one line on the health of the whole."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from config.campaign import Campaign
+from config.errors import OfficeError
+from intake.console.access import may
+from intake.console.desk import Desk
+from intake.console.showing import ago, size
+from storage.queries import LogFilter
+from storage.records import Account, LetterState, Role, SourceHealth
+
+# A source not seen for this long is worth a word even if nobody recorded a failure: the daemon may be down.
+STALE_AFTER = timedelta(minutes=15)
+# Below this the strip warns; intake itself pauses at the floor that the settings name.
+LOW_DISK_BYTES = 1024**3
+
+NOTICES = {
+    "accepted": ("good", "Đã tiếp nhận văn bản."),
+    "returned": ("good", "Đã trả lại văn bản; thư trả lại đã được xếp hàng chờ gửi."),
+    "linked": ("good", "Đã gắn là bản sao."),
+    "dismissed": ("good", "Đã ghi nhận không xử lý văn bản."),
+    "retried": ("good", "Văn bản đã được đưa vào kiểm tra lại."),
+    "released": ("good", "Văn bản đã được đưa vào xử lý."),
+    "asked": ("wait", "Đã ghi nhận đề nghị của ông/bà. Cần một người thứ hai xác nhận thì mới có hiệu lực."),
+    "letter-approved": ("good", "Đã duyệt thư; hệ thống sẽ gửi trong lượt gửi tới."),
+    "letter-withheld": ("good", "Đã ghi nhận không gửi thư."),
+    "extended": ("good", "Đã ghi nhận gia hạn; thời hạn của các văn bản liên quan đã được tính lại."),
+    "account-created": ("good", "Đã tạo tài khoản."),
+    "account-changed": ("good", "Đã lưu thay đổi của tài khoản."),
+    "signed-out": ("info", "Ông/bà đã đăng xuất."),
+    "signed-in": ("info", "Đã đăng nhập."),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """One entry of the navigation; `count` is what waits there (None: nothing is counted)."""
+
+    path: str
+    words: str
+    icon: str
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class StripLine:
+    """One remark on the health of the whole."""
+
+    tone: str
+    icon: str
+    words: str
+    path: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """Everything around a page; `campaign` is None when its file cannot be read, and `trouble` says why."""
+
+    ways: tuple[Way, ...]
+    strip: tuple[StripLine, ...]
+    campaign: Campaign | None
+    sample: bool
+    trouble: OfficeError | None = None
+
+
+def frame_for(desk: Desk, account: Account, now: datetime) -> Frame:
+    """Gather the frame; a broken campaign file or database is told there instead of breaking every page."""
+    try:
+        campaign, roster = desk.campaign(), desk.roster()
+        waiting = desk.queries.count(LogFilter(needs_decision=True))
+        troubled = _troubled_letters(desk)
+        strip = (*_sources(desk.ledger.health(), now), *_letters(troubled, desk), *_disk(desk))
+        return Frame(_ways(desk, account, waiting, troubled), strip, campaign, roster.sample)
+    except OfficeError as trouble:
+        return Frame(_ways(desk, account, None, None), (), None, sample=False, trouble=trouble)
+
+
+def _ways(desk: Desk, account: Account, waiting: int | None, troubled: int | None) -> tuple[Way, ...]:
+    ways = [
+        Way("/", "Bảng theo dõi", "board"),
+        Way("/queue", "Chờ quyết định", "hand", waiting),
+        Way("/log", "Sổ tiếp nhận", "book"),
+        Way("/letters", "Thư phúc đáp", "mail", troubled or None),
+        Way("/campaign", "Đợt đánh giá", "calendar"),
+        Way("/health", "Tình trạng hệ thống", "pulse"),
+    ]
+    if may(account, Role.ADMIN):
+        ways.append(Way("/accounts", "Tài khoản", "people"))
+    if desk.caught_letters is not None:
+        ways.append(Way("/sink", "Thư đã bắt (trình diễn)", "tray"))
+    return tuple(ways)
+
+
+def _sources(health: Sequence[SourceHealth], now: datetime) -> list[StripLine]:
+    if not health:
+        return [StripLine("wait", "question", "Chưa xem nguồn nào", "/health")]
+    lines = []
+    for one in health:
+        seen = f"xem lần cuối {ago(one.last_ok_at, now)}"
+        if one.failing_since is not None:
+            words = f"Nguồn {one.source}: không xem được, {seen}"
+            lines.append(StripLine("bad", "alert", words, "/health"))
+        elif one.last_ok_at is None or now - one.last_ok_at > STALE_AFTER:
+            lines.append(StripLine("wait", "question", f"Nguồn {one.source}: {seen}", "/health"))
+        else:
+            lines.append(StripLine("good", "check", f"Nguồn {one.source}: {seen}"))
+    return lines
+
+
+def _troubled_letters(desk: Desk) -> int:
+    book = desk.ledger.letters
+    return sum(
+        len(book.in_state(state)) for state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED)
+    )
+
+
+def _letters(troubled: int, desk: Desk) -> list[StripLine]:
+    lines = []
+    if troubled:
+        lines.append(StripLine("wait", "question", f"{troubled} thư cần xem lại", "/letters"))
+    if desk.letter_mode == "rehearse":
+        lines.append(StripLine("wait", "minus", "Chế độ diễn tập: không gửi thư nào", "/letters"))
+    elif desk.letter_mode == "approve":
+        lines.append(StripLine("good", "hand", "Mỗi thư chờ duyệt trước khi gửi", "/letters"))
+    return lines
+
+
+def _disk(desk: Desk) -> list[StripLine]:
+    free = desk.vault.free_bytes()
+    if free is None:
+        return []
+    if free < LOW_DISK_BYTES:
+        return [StripLine("bad", "alert", f"Đĩa chỉ còn {size(free)}", "/health")]
+    return [StripLine("good", "check", f"Đĩa còn {size(free)}")]

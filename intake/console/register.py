@@ -1,0 +1,170 @@
+"""The intake log and the queue of what waits for a decision: every delivery there ever was, findable."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from starlette.responses import Response
+
+from intake.console.visit import Visit
+from intake.console.words import CHANNELS, SIGNATURES, STATES, TIMELINESS
+from storage.queries import LogFilter
+from storage.records import Channel, State, Timeliness
+
+# One screen and a half on an office monitor; a log of ten thousand is turned page by page.
+PAGE_SIZE = 50
+MAX_PAGE = 10_000
+# The queue is meant to be emptied; if it is longer than this, the log's filter shows the rest.
+MAX_QUEUE = 200
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A saved filter with its own name."""
+
+    key: str
+    words: str
+    wanted: LogFilter
+
+
+VIEWS: tuple[View, ...] = (
+    View("all", "Tất cả", LogFilter()),
+    View("undecided", "Chờ quyết định", LogFilter(needs_decision=True)),
+    View("unmatched", "Chưa rõ cơ quan", LogFilter(unmatched=True)),
+    View("aside", "Văn bản khác", LogFilter(state=State.SET_ASIDE)),
+    View("shelved", "Chưa kiểm tra được", LogFilter(state=State.SHELVED)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the filter form asked for, as it is shown again in the form; unknown values are dropped."""
+
+    view: View
+    words: str
+    state: str
+    agency: str
+    channel: str
+    timeliness: str
+    signature: str
+    since: str
+    until: str
+    page: int
+
+    def filter(self, zone: ZoneInfo) -> LogFilter:
+        """Return the filter for one page of the log."""
+        until = _day(self.until, zone)
+        return replace(
+            self.view.wanted,
+            words=self.words,
+            state=State(self.state) if self.state else self.view.wanted.state,
+            agency=self.agency or None,
+            channel=Channel(self.channel) if self.channel else None,
+            timeliness=Timeliness(self.timeliness) if self.timeliness else None,
+            signature=self.signature or None,
+            since=_day(self.since, zone),
+            # The day that is named is meant to be included.
+            until=until + timedelta(days=1) if until else None,
+            limit=PAGE_SIZE,
+            offset=(self.page - 1) * PAGE_SIZE,
+        )
+
+    def address(self, **changes: str | int) -> str:
+        """Return the address of this listing with some answers changed."""
+        answers: dict[str, str | int] = {
+            "view": self.view.key if self.view.key != "all" else "",
+            "q": self.words,
+            **{key: getattr(self, key) for key in ("state", "agency", "channel", "timeliness", "signature")},
+            "since": self.since,
+            "until": self.until,
+            "page": self.page if self.page > 1 else "",
+            **changes,
+        }
+        kept = {key: value for key, value in answers.items() if value != ""}
+        return "/log" + (f"?{urlencode(kept)}" if kept else "")
+
+
+def show(visit: Visit) -> Response:
+    """Answer with one page of the intake log, newest first."""
+    desk = visit.desk
+    asked = asked_of(visit)
+    wanted = asked.filter(desk.zone)
+    total = desk.queries.count(wanted)
+    return visit.page(
+        "log.html",
+        title="Sổ tiếp nhận",
+        asked=asked,
+        views=VIEWS,
+        found=desk.queries.deliveries(wanted),
+        total=total,
+        first=wanted.offset + 1,
+        page_size=PAGE_SIZE,
+        pages=max(1, -(-total // PAGE_SIZE)),
+        agencies=desk.roster().agencies,
+        names=names_of(visit),
+        states={key: word for key, word in STATES.items() if key != "missing"},
+        channels=CHANNELS,
+        times=TIMELINESS,
+        signatures=SIGNATURES,
+    )
+
+
+def queue(visit: Visit) -> Response:
+    """Answer with what waits for a decision, the oldest first: who has waited longest is most in need of an answer."""
+    desk = visit.desk
+    wanted = LogFilter(needs_decision=True, limit=None)
+    waiting = sorted(desk.queries.deliveries(wanted), key=lambda one: (one.received_at, one.id))
+    return visit.page(
+        "queue.html",
+        title="Chờ quyết định",
+        waiting=waiting[:MAX_QUEUE],
+        total=len(waiting),
+        names=names_of(visit),
+        pending={one.delivery_id: one for one in desk.ledger.pending()},
+        full_names={one.name: one.full_name for one in desk.accounts.list()},
+    )
+
+
+def names_of(visit: Visit) -> Mapping[str, str]:
+    """Return the agencies' names by id."""
+    return {one.id: one.name for one in visit.desk.roster().agencies}
+
+
+def asked_of(visit: Visit) -> Asked:
+    """Read the filter form; what is not among the choices asks for nothing."""
+
+    def choice(name: str, among: Mapping[str, object]) -> str:
+        value = visit.asked(name)
+        return value if value in among else ""
+
+    agencies = {one.id: one for one in visit.desk.roster().agencies}
+    page = visit.asked("page", "1")
+    key = visit.asked("view")
+    return Asked(
+        view=next((one for one in VIEWS if one.key == key), VIEWS[0]),
+        words=visit.asked("q").strip(),
+        state=choice("state", {one.value: one for one in State}),
+        agency=choice("agency", agencies),
+        channel=choice("channel", CHANNELS),
+        timeliness=choice("timeliness", TIMELINESS),
+        signature=choice("signature", SIGNATURES),
+        since=_day_text(visit.asked("since")),
+        until=_day_text(visit.asked("until")),
+        page=min(int(page), MAX_PAGE) if re.fullmatch(r"[1-9][0-9]{0,5}", page) else 1,
+    )
+
+
+def _day_text(text: str) -> str:
+    try:
+        return datetime.strptime(text, "%Y-%m-%d").strftime("%Y-%m-%d")  # noqa: DTZ007 - a day has no zone yet
+    except ValueError:
+        return ""
+
+
+def _day(text: str, zone: ZoneInfo) -> datetime | None:
+    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None

@@ -1,0 +1,156 @@
+"""The Vietnamese office words, the icon and the tone for every state a page shows (Decree 30/2020/NĐ-CP)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from storage.records import Action, LetterKind, LetterState, Role
+
+Tone = Literal["good", "wait", "warn", "bad", "quiet", "info"]
+
+
+@dataclass(frozen=True, slots=True)
+class Word:
+    """How one state is shown: words, the English for the title attribute, a tone, and an icon beside the words."""
+
+    vi: str
+    en: str
+    tone: Tone
+    icon: str
+
+
+STATES: Mapping[str, Word] = {
+    "missing": Word("Chưa gửi", "missing", "warn", "empty"),
+    "received": Word("Đã đến, đang kiểm tra", "received, being examined", "info", "clock"),
+    "held": Word("Chờ quyết định", "held for a decision", "wait", "hand"),
+    "filed": Word("Đã tiếp nhận", "filed", "good", "check"),
+    "returned": Word("Đã trả lại", "returned", "bad", "back"),
+    "set_aside": Word("Văn bản khác", "set aside, not a submission", "quiet", "aside"),
+    "linked": Word("Bản sao", "linked as a copy", "quiet", "link"),
+    "dismissed": Word("Không xử lý", "dismissed", "quiet", "minus"),
+    "withdrawn": Word("Cơ quan gửi thu hồi", "withdrawn by its sender", "quiet", "back"),
+    "shelved": Word("Chưa kiểm tra được", "shelved: could not be examined", "bad", "alert"),
+}
+
+TIMELINESS: Mapping[str, Word] = {
+    "on_time": Word("Đúng hạn", "on time", "good", "check"),
+    "in_grace": Word("Trong thời gian gia hạn", "within the period of grace", "wait", "clock"),
+    "after_grace": Word("Sau thời gian gia hạn", "after grace", "bad", "alert"),
+}
+
+SIGNATURES: Mapping[str, Word] = {
+    "passed": Word("Hợp lệ", "passed", "good", "check"),
+    "failed": Word("Không hợp lệ", "failed", "bad", "cross"),
+    "indeterminate": Word("Chưa xác minh được", "indeterminate", "wait", "question"),
+    "unsigned": Word("Không có chữ ký số", "unsigned", "bad", "empty"),
+    "unsupported": Word("Loại chữ ký chưa hỗ trợ", "unsupported kind of signature", "wait", "question"),
+    "unreadable": Word("Tệp không đọc được", "unreadable file", "bad", "alert"),
+}
+
+CHANNELS: Mapping[str, Word] = {
+    "mail": Word("Thư điện tử", "mail", "quiet", "mail"),
+    "qlvb": Word("Hệ thống QLVB", "document management system", "quiet", "folder"),
+    "hand": Word("Nộp trực tiếp", "by hand", "quiet", "hand"),
+}
+
+LETTER_STATES: Mapping[str, Word] = {
+    LetterState.QUEUED: Word("Chờ gửi", "queued", "info", "clock"),
+    LetterState.APPROVED: Word("Đã duyệt, chờ gửi", "approved", "info", "clock"),
+    LetterState.SENDING: Word("Đang gửi", "sending", "info", "clock"),
+    LetterState.SENT: Word("Đã gửi", "sent", "good", "check"),
+    LetterState.IN_DOUBT: Word("Không rõ đã gửi hay chưa", "in doubt", "wait", "question"),
+    LetterState.UNDELIVERED: Word("Không đến được nơi nhận", "undelivered", "bad", "cross"),
+    LetterState.WITHHELD: Word("Không gửi", "withheld", "warn", "minus"),
+    LetterState.FAILED: Word("Gửi không thành công", "failed", "bad", "cross"),
+}
+
+LETTER_KINDS: Mapping[str, Word] = {
+    LetterKind.RECEIPT: Word("Xác nhận đã nhận", "receipt", "quiet", "mail"),
+    LetterKind.DEFECT: Word("Thông báo cần bổ sung", "defect", "quiet", "mail"),
+    LetterKind.OUTCOME: Word("Thông báo kết quả", "outcome", "quiet", "mail"),
+    LetterKind.RETURN: Word("Trả lại văn bản", "return", "quiet", "mail"),
+    LetterKind.REMINDER: Word("Nhắc gửi phiếu", "reminder", "quiet", "mail"),
+}
+
+ACTIONS: Mapping[Action, Word] = {
+    Action.ACCEPT: Word("Tiếp nhận", "accept", "good", "check"),
+    Action.RETURN: Word("Trả lại", "return", "bad", "back"),
+    Action.LINK: Word("Gắn là bản sao", "link as a copy", "quiet", "link"),
+    Action.DISMISS: Word("Không xử lý", "dismiss: not a submission", "quiet", "minus"),
+    Action.RETRY: Word("Kiểm tra lại", "examine again", "info", "clock"),
+    Action.RELEASE: Word("Đưa vào xử lý", "release", "info", "hand"),
+}
+
+ACTION_MEANINGS: Mapping[Action, str] = {
+    Action.ACCEPT: "Ghi nhận phiếu hợp lệ và báo cho cơ quan gửi.",
+    Action.RETURN: "Trả lại cơ quan gửi kèm lý do; cơ quan có thể gửi lại.",
+    Action.LINK: "Cùng nội dung với một văn bản khác; giữ lại và gắn với văn bản đó.",
+    Action.DISMISS: "Không phải văn bản gửi Phiếu đánh giá; vẫn lưu trong sổ.",
+    Action.RETRY: "Kiểm tra lại từ đầu trên bản gốc đã lưu.",
+    Action.RELEASE: "Đưa văn bản đang để riêng hoặc bị giữ vào xử lý.",
+}
+
+ROLES: Mapping[Role, str] = {
+    Role.VIEWER: "Xem",
+    Role.CLERK: "Văn thư",
+    Role.ADMIN: "Quản trị",
+}
+
+COVERS: Mapping[str, str] = {
+    "whole": "toàn bộ tệp",
+    "revision": "toàn bộ tệp tại thời điểm ký",
+    "partial": "chỉ một phần tệp",
+    "unknown": "chưa rõ",
+}
+
+CHANGED_AFTER: Mapping[str, str] = {
+    "nothing": "không có thay đổi sau khi ký",
+    "permitted": "chỉ có thay đổi được phép (ví dụ thêm chữ ký)",
+    "visible": "có nội dung nhìn thấy được thêm sau khi ký",
+    "forbidden": "bị thay đổi trái phép sau khi ký",
+    "unknown": "chưa rõ",
+}
+
+REVOCATION: Mapping[str, str] = {
+    "good": "chưa bị thu hồi",
+    "revoked": "đã bị thu hồi",
+    "unknown": "chưa tra được",
+    "not_checked": "không kiểm tra",
+}
+
+FILE_ROLES: Mapping[str, str] = {
+    "form": "Phiếu đánh giá",
+    "detached_signature": "Chữ ký số rời",
+    "attachment": "Tài liệu kèm theo",
+    "envelope": "Bản gốc đã nhận",
+}
+
+WITNESSES: Mapping[str, str] = {
+    "imap-internaldate": "Giờ máy chủ thư nhận (INTERNALDATE)",
+    "internaldate": "Giờ máy chủ thư nhận (INTERNALDATE)",
+    "manifest": "Giờ ghi trong tệp kê của hệ thống QLVB",
+    "file-time": "Giờ của tệp, khớp với các lần quét thư mục",
+    "listing": "Khoảng giữa hai lần quét thư mục",
+    "received_header": "Dòng Received của máy chủ cơ quan",
+    "date_header": "Dòng Date do người gửi ghi (không dùng để tính hạn)",
+    "first_seen": "Lúc hệ thống nhìn thấy lần đầu",
+    "edxml-trace": "Thời điểm ghi trong gói edXML",
+}
+
+EVENTS: Mapping[str, str] = {
+    "received": "Văn bản đến, đã lưu bản gốc",
+    "attempted": "Bắt đầu kiểm tra",
+    "decided": "Có kết quả xử lý",
+    "shelved": "Chưa kiểm tra được, chờ người xử lý",
+}
+
+UNKNOWN = Word("–", "not known", "quiet", "empty")
+
+
+def word(table: Mapping[str, Word], key: str | None) -> Word:
+    """Return the word for `key`; None is a dash, and a state nobody wrote words for shows its own name."""
+    if key is None:
+        return UNKNOWN
+    return table.get(key) or Word(str(key), str(key), "quiet", "question")
