@@ -5,17 +5,15 @@ from __future__ import annotations
 import re
 import time
 from array import array
-from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
-from typing import BinaryIO
 
 from imapclient import IMAPClient
 from imapclient.exceptions import IMAPClientReadOnlyError
 
 from config.settings import ImapSource
-from intake.ports import SourceError
+from intake.ports import ByteSink, SourceError
 from intake.sources.imap_connect import (
     LIBRARY_FAILURES,
     ConnectionLost,
@@ -88,6 +86,22 @@ class MailRow:
     internal_date: datetime | None
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Body:
+    """
+    A body at whose first byte the conversation stands; `octets` is what the server announced.
+
+    None says that the server has no body for the mail, and `words` why. A very short body may come inside
+    its line (`inline`). `before` is the answer up to the bytes.
+    """
+
+    uid: int
+    octets: int | None
+    words: str = ""
+    inline: bytes | None = None
+    before: bytes = b""
+
+
 class Listing:
     """
     The mails that a listing showed, kept in 24 bytes each: a first look may meet a hundred thousand.
@@ -158,7 +172,9 @@ class ImapSession:
         self._exists = 0
         self._expunged = 0
         self._tag = 0
-        self._asked: deque[tuple[bytes, int]] = deque()
+        self._asked: dict[bytes, int] = {}
+        self._came: set[int] = set()
+        self._before_body: Body | None = None
         self.broken = False
         self.folder = ""
         self.writable = False
@@ -237,13 +253,14 @@ class ImapSession:
         """
         Return the mails with a UID of `first` or above, and always the last one (RFC 9051, 6.4.9: `n:*`).
 
-        NOOP makes the server tell what is new; both commands go out together, so an unchanged folder costs one
-        round trip and two short lines, however many mails it holds.
+        NOOP makes the server tell what is new; an unchanged folder costs these two commands, however many mails it
+        holds. They do not go out together: Dovecot then answers the second before it has looked for the first.
         """
         noop, fetch = self._next_tag(), self._next_tag()
-        self._send(noop + b" NOOP\r\n" + fetch + b" UID FETCH %d:* (UID RFC822.SIZE INTERNALDATE)\r\n" % first)
+        self._send(noop + b" NOOP\r\n")
         self._until(noop, Listing())
         listing = Listing()
+        self._send(fetch + b" UID FETCH %d:* (UID RFC822.SIZE INTERNALDATE)\r\n" % first)
         expunged = self._expunged
         ok, words = self._until(fetch, listing)
         if not ok and len(listing) == 0 and self._exists > 0:
@@ -272,117 +289,161 @@ class ImapSession:
         """
         Send the wish for each body ahead, so that reading one never waits for a round trip (RFC 9051, 5.5).
 
-        One command a mail, not one for all: a NO then belongs to one mail, and a body that comes before its UID
-        is still known. PEEK leaves the Seen flag alone.
+        One command a mail, not one for all: a NO then belongs to one mail. PEEK leaves the Seen flag alone.
         """
         wishes = bytearray()
         for uid in uids:
             tag = self._next_tag()
             part = b"BODY.PEEK[HEADER]<0.%d>" % MAX_HEADER_OCTETS if uid in headers_only else b"BODY.PEEK[]"
             wishes += b"%s UID FETCH %d (UID %s)\r\n" % (tag, uid, part)
-            self._asked.append((tag, uid))
+            self._asked[tag] = uid
         self._send(bytes(wishes))
 
-    @property
-    def asked(self) -> int:
-        """How many bodies are on their way."""
-        return len(self._asked)
-
-    def is_asked(self, uid: int) -> bool:
-        """Whether the body of `uid` is on its way."""
-        return any(asked == uid for _, asked in self._asked)
-
-    def read_body(self, uid: int, into: BinaryIO, *, limit: int) -> int:
+    def next_body(self) -> Body:
         """
-        Stream the body of `uid` into `into` and return its octets; bodies asked for before it are passed over.
+        Read on to the next body that was asked for, whichever the server sends first, and stop before its bytes.
 
-        Raises SourceError when the server has no body for it now (NO, NIL, empty, gone): the conversation goes on.
-        Raises ConnectionLost when the body broke off, is longer than `limit`, or is another mail's.
+        A server may answer commands out of their order (RFC 9051, 5.5; Dovecot does), so the UID in the answer says
+        whose body it is. A mail for which the server has no body comes back with `octets` None and its words.
         """
-        while self._asked and self._asked[0][1] != uid:
-            tag, _ = self._asked[0]
-            self._answer(tag, None, None, limit)
-            self._asked.popleft()
-        if not self._asked:
-            raise SourceError(
-                f"{self._name}: mail {uid} was not asked for in this conversation", remedy="The next look brings it."
-            )
-        tag, _ = self._asked[0]
-        octets, ok, words = self._answer(tag, uid, into, limit)
-        self._asked.popleft()
-        if octets:
-            return octets
-        why = words if not ok else "empty" if octets == 0 else "nothing"
-        raise SourceError(
-            f"{self._name}: the server gave no body for mail {uid} in {self.folder}: {why}",
-            remedy="It is asked for again; if it goes on, open the mail in the mailbox and forward it to itself.",
-        )
-
-    def _answer(self, tag: bytes, uid: int | None, into: BinaryIO | None, limit: int) -> tuple[int | None, bool, str]:
-        """Read up to the end of the command `tag`; return the octets of the body (None: none came), OK, and words."""
+        if self._before_body is not None:
+            self._skip(self._before_body)
+        until = time.monotonic() + BODY_SECONDS
         was_broken, self.broken = self.broken, True  # Whatever leaves this method early leaves it broken.
-        until = time.monotonic() + BODY_SECONDS + limit / SLOWEST_OCTETS_PER_SECOND
-        octets: int | None = None
-        while True:
+        while self._asked:
             line = self._line()
-            if line.startswith(tag + b" "):
-                ok, words = self._status(line[len(tag) + 1 :])
-                self.broken = was_broken
-                return octets, ok, words
-            if _FETCH.match(line) is None:
-                self._untagged(line)
-                continue
-            got = self._fetch_answer(line, uid, into if octets is None else None, limit, until)
-            if got is not None and octets is not None and uid is not None:
-                raise self._lost(f"mail {uid} in {self.folder} came twice in one answer")
-            octets = got if octets is None else octets
-
-    def _fetch_answer(
-        self, line: bytes, uid: int | None, into: BinaryIO | None, limit: int, until: float
-    ) -> int | None:
-        """Read one FETCH response that began with `line`; return the octets of a body in it, or None."""
-        octets: int | None = None
-        words = b""  # The response without its literals.
-        while True:
-            words += line
-            end = _LITERAL_END.search(line)
-            if end is None:
-                break
-            size = int(end[1])
-            if _BODY_LITERAL.search(line) is None:
-                self._drain(size, MAX_OTHER_LITERAL, until)
+            body: Body | None = None
+            if line[:1] == b"x":
+                body = self._completed(line)
+            elif _FETCH.match(line) is not None:
+                body = self._begin_fetch(line, until)
             else:
-                early = _UID.search(words)
-                if uid is not None and early is not None and int(early[1]) != uid:
-                    raise self._lost(f"asked for mail {uid} in {self.folder}, the server sent mail {int(early[1])}")
-                if size > limit:
-                    raise SizeTooLarge(self._name, self.folder, uid or 0, size)
-                if into is None:
-                    self._drain(size, limit, until)
-                else:
-                    self._stream(size, into, until)
-                octets = size
+                self._untagged(line)
+            if body is not None:
+                self.broken = was_broken
+                return body
+        raise self._lost("an answer was awaited where nothing had been asked")
+
+    def stream(self, body: Body, into: ByteSink, *, limit: int) -> int:
+        """
+        Write the bytes of `body` into `into` and return their number, which is what the server announced.
+
+        Raises SourceError when there are none: the conversation goes on. Raises ConnectionLost when they
+        break off, and SizeTooLarge when more than `limit` were announced.
+        """
+        if not body.octets:
+            raise SourceError(
+                f"{self._name}: the server gave no body for mail {body.uid} in {self.folder}: {body.words or 'empty'}",
+                remedy="It is asked for again; if it goes on, open the mail in the mailbox and forward it to itself.",
+            )
+        if body.inline is not None:
+            into.write(body.inline)
+            return len(body.inline)
+        if body is not self._before_body:
+            raise SourceError(
+                f"{self._name}: mail {body.uid} in {self.folder} has already passed", remedy="The next look brings it."
+            )
+        if body.octets > limit:
+            self.broken = True
+            raise SizeTooLarge(self._name, self.folder, body.uid, body.octets)
+        self._pass_body(body, into, time.monotonic() + BODY_SECONDS + body.octets / SLOWEST_OCTETS_PER_SECOND)
+        if len(self._came) == len(self._asked):
+            self._finish()
+        return body.octets
+
+    def _completed(self, line: bytes) -> Body | None:
+        """Take a tagged line; return a body without bytes if the mail of that command never came."""
+        tag, _, rest = line.partition(b" ")
+        uid = self._asked.pop(tag, None)
+        if uid is None:
+            raise self._lost(f"the server answered out of turn: {quoted(line)}")
+        ok, words = self._status(rest)
+        if uid in self._came:
+            self._came.remove(uid)
+            return None
+        return Body(uid, None, "nothing" if ok else words)
+
+    def _begin_fetch(self, line: bytes, until: float) -> Body | None:
+        """Read one FETCH response up to the bytes of a body in it; None if there is no body in it."""
+        words = line
+        while (end := _LITERAL_END.search(line)) is not None:
+            size = int(end[1])
+            if _BODY_LITERAL.search(line) is not None:
+                body = Body(self._whose(words), size, before=words)
+                self._before_body = body
+                self._came.add(body.uid)
+                return body
+            self._drain(size, MAX_OTHER_LITERAL, until)
             line = self._line()
+            words += line
             if len(words) > MAX_OTHER_LITERAL:
                 raise self._lost("an answer without end")
-        late = _UID.search(words)
-        if uid is not None and octets is not None and late is not None and int(late[1]) != uid:
-            raise self._lost(f"asked for mail {uid} in {self.folder}, the server sent mail {int(late[1])}")
         inline = _BODY_INLINE.search(words)
-        if octets is None and inline is not None and inline[1]:
-            body = re.sub(rb"\\(.)", rb"\1", inline[1])
-            if into is not None:
-                into.write(body)
-            octets = len(body)
-        return octets
+        if inline is None or not inline[1]:
+            return None
+        text = re.sub(rb"\\(.)", rb"\1", inline[1])
+        uid = self._whose(words)
+        self._came.add(uid)
+        return Body(uid, len(text), inline=text)
 
-    def _stream(self, size: int, into: BinaryIO, until: float) -> None:
-        left = size
+    def _whose(self, words: bytes) -> int:
+        """Return the UID whose body an answer brings; it must be one that is awaited."""
+        awaited = set(self._asked.values()) - self._came
+        told = _UID.search(words)
+        if told is not None and int(told[1]) in awaited:
+            return int(told[1])
+        if told is None and len(awaited) == 1:
+            return awaited.pop()
+        whose = "an unnamed mail" if told is None else f"mail {int(told[1])}"
+        raise self._lost(f"the server sent {whose} in {self.folder} which was not asked for")
+
+    def _pass_body(self, body: Body, into: ByteSink | None, until: float) -> None:
+        """Read the bytes of `body` and what stands behind them in its answer."""
+        was_broken, self.broken = self.broken, True
+        self._before_body = None
+        left = body.octets or 0
         while left:
             chunk = self._read(min(left, CHUNK_OCTETS))
-            into.write(chunk)
+            if into is not None:
+                into.write(chunk)
             left -= len(chunk)
             self._in_time(until)
+        line = self._line()
+        words = body.before + line
+        while (end := _LITERAL_END.search(line)) is not None:
+            if _BODY_LITERAL.search(line) is not None:
+                raise self._lost(f"mail {body.uid} in {self.folder} came twice in one answer")
+            self._drain(int(end[1]), MAX_OTHER_LITERAL, until)
+            line = self._line()
+            words += line
+            if len(words) > MAX_OTHER_LITERAL:
+                raise self._lost("an answer without end")
+        told = _UID.search(words)
+        if told is not None and int(told[1]) != body.uid:
+            raise self._lost(f"asked for mail {body.uid} in {self.folder}, the server sent mail {int(told[1])}")
+        self.broken = was_broken
+
+    def _skip(self, body: Body) -> None:
+        octets = body.octets or 0
+        self._pass_body(body, None, time.monotonic() + BODY_SECONDS + octets / SLOWEST_OCTETS_PER_SECOND)
+
+    def _finish(self) -> None:
+        """Read the end of the last command, so that the conversation can go on; a break here harms no mail."""
+        until = time.monotonic() + BODY_SECONDS
+        was_broken, self.broken = self.broken, True
+        try:
+            while self._asked:
+                line = self._line()
+                if line[:1] == b"x":
+                    self._completed(line)
+                elif _FETCH.match(line) is None:
+                    self._untagged(line)
+                elif _LITERAL_END.search(line) is not None:
+                    raise self._lost("a second body")
+                self._in_time(until)
+        except ConnectionLost:
+            return
+        self.broken = was_broken
 
     def _drain(self, size: int, limit: int, until: float) -> None:
         if size > limit:

@@ -9,13 +9,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from itertools import chain, islice
-from typing import BinaryIO
 
 from config.settings import ImapSource
-from intake.ports import Memory, SourceError, Stored, Waiting
+from intake.ports import ByteSink, Memory, SourceError, Stored, Waiting
 from intake.sources.imap_connect import ConnectionLost, FolderMissing
 from intake.sources.imap_cursor import MAX_HOLES, Cursor, Hole
-from intake.sources.imap_session import ImapSession, MailRow, SizeDisagrees, SizeTooLarge
+from intake.sources.imap_session import Body, ImapSession, MailRow, SizeDisagrees, SizeTooLarge
 from storage.records import Arrival, Channel, ClockReading, Delivery, Why
 
 # Three times the largest mail that common servers let in (50 MB). Beyond it only the headers are stored: a person
@@ -311,19 +310,26 @@ _LONG_AGO = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class _Reader:
-    """Brings the mails of one folder one by one, asking ahead; survives a conversation that breaks."""
+    """
+    Brings the mails of one folder one by one; survives a conversation that breaks.
+
+    It asks ahead once the caller has fetched a mail. When a conversation breaks while several mails are on
+    their way, nobody can say which one broke it: from then on it asks for one at a time.
+    """
 
     def __init__(
         self, mailbox: Mailbox, folder: str, cursor: Cursor, session: ImapSession, memory: Memory, closings: int
     ) -> None:
-        self.cursor = cursor
         self.folder = folder
         self._mailbox = mailbox
+        self._cursor = cursor
         self._session = session
         self._memory = memory
         self._closings = closings
         self._ahead: deque[tuple[MailRow, bool]] = deque()
-        self._wished: set[int] = set()
+        self._wished: dict[int, MailRow] = {}
+        self._is_fetching = False
+        self._is_careful = False
         self._conversations = 1
 
     @property
@@ -336,72 +342,106 @@ class _Reader:
         """When the folder was last listed to its end by this process, if it was."""
         return self._mailbox._looked_at.get(self.folder)
 
+    @property
+    def cursor(self) -> Cursor:
+        """How far the ledger has the folder; mails that are still on their way below it are holes in it."""
+        cursor = self._cursor
+        under_way = [*self._wished, *(row.uid for row, is_known in self._ahead if not is_known)]
+        for uid in under_way:
+            if uid < cursor.next_uid and uid not in cursor.holes:
+                cursor = cursor.with_hole(uid, Hole(0, _LONG_AGO))
+        return cursor
+
     def key(self, uid: int) -> str:
         """The source key of the mail `uid`."""
-        return self.cursor.prefix(self.folder) + str(uid)
+        return self._cursor.prefix(self.folder) + str(uid)
+
+    def was_renumbered(self, uid: int) -> bool:
+        """Whether the mail was in the folder when its numbering changed."""
+        return uid < self._cursor.renumbered_below
 
     def mails(self, rows: Iterator[MailRow]) -> Iterator[_Mail]:
         """Yield one mail for each row that the ledger does not know, each over a conversation that works."""
         while True:
             while len(self._ahead) < WISHES_AHEAD and (row := next(rows, None)) is not None:
                 self._ahead.append((row, self._memory.knows(self.key(row.uid))))
-            if not self._ahead:
+            while self._ahead and self._ahead[0][1]:
+                self._pass_known(self._ahead.popleft()[0])
+            if not self._ahead and not self._wished:
                 return
-            row, is_known = self._ahead.popleft()
-            if is_known:
-                owed = self._mailbox.settle_later(self.key(row.uid))
-                hole = self.cursor.holes.get(row.uid) or Hole(0, row.internal_date or _LONG_AGO)
-                self.cursor = self.cursor.past(row).with_hole(row.uid, hole if owed else None)
-                continue
             if self._session.broken:
                 self._reopen()
-            yield _Mail(self, row)
+                continue
+            if not self._is_fetching or self._is_careful:
+                if self._ahead:
+                    yield _Mail(self, self._ahead.popleft()[0], None)
+                continue
+            try:
+                self._wish_ahead()
+                body = self._session.next_body()
+            except ConnectionLost:
+                self._is_careful = True
+                continue
+            yield _Mail(self, self._wished.pop(body.uid), body)
 
     def judge(self, mail: _Mail, now: datetime) -> None:
         """After a mail was offered: move the cursor past it, and leave a hole if the ledger does not have it."""
         uid = mail.row.uid
         hole: Hole | None = None
         if not self._memory.knows(mail.key):
-            hole = (self.cursor.holes.get(uid) or Hole(0, now)).failed(now, mail.octets)
+            hole = (self._cursor.holes.get(uid) or Hole(0, now)).failed(now, mail.octets)
             if hole.tries >= TRIES_TO_REMARK:
                 self._mailbox._remark("MAIL_NOT_OBTAINED", f"{self.folder}, UID {uid}: {hole.tries}")
         elif not self._mailbox.was_settled(mail.key):
             hole = Hole(0, now)
-        self.cursor = self.cursor.past(mail.row).with_hole(uid, hole)
+        self._cursor = self._cursor.past(mail.row).with_hole(uid, hole)
 
     def headers_only(self, row: MailRow) -> bool:
         """Whether the mail is too large to be stored, by its size or by what came when it was tried."""
-        hole = self.cursor.holes.get(row.uid)
+        hole = self._cursor.holes.get(row.uid)
         return max(row.octets or 0, (hole.octets if hole else None) or 0) > LARGEST_MAIL_OCTETS
 
     def believes(self, row: MailRow, octets: int) -> bool:
         """Whether a body of `octets` is whole: as long as the server said, or the same short one time after time."""
         if row.octets is None or octets >= row.octets:
             return True
-        hole = self.cursor.holes.get(row.uid)
+        hole = self._cursor.holes.get(row.uid)
         return hole is not None and hole.octets == octets and hole.alike >= ALIKE_TO_BELIEVE - 1
 
-    def fetch(self, row: MailRow, into: BinaryIO) -> int:
+    def fetch(self, row: MailRow, body: Body | None, into: ByteSink) -> int:
         """Stream the body (or headers) of `row` into `into`; return its octets."""
-        session = self._session
-        if row.uid not in self._wished:
-            self._wish([row, *self._unknown_ahead()])
-        elif session.asked <= WISHES_AHEAD // 2:
-            self._wish(self._unknown_ahead())
-        return session.read_body(row.uid, into, limit=LARGEST_MAIL_OCTETS)
+        self._is_fetching = True
+        if body is None:
+            self._session.ask_for([row.uid], headers_only=self._large([row]))
+            body = self._session.next_body()
+        return self._session.stream(body, into, limit=LARGEST_MAIL_OCTETS)
 
-    def _unknown_ahead(self) -> list[MailRow]:
-        return [row for row, is_known in self._ahead if not is_known]
+    def _pass_known(self, row: MailRow) -> None:
+        """Let the cursor pass a mail that the ledger has; what was not settled before is settled now."""
+        owed = self._mailbox.settle_later(self.key(row.uid))
+        hole = self._cursor.holes.get(row.uid) or Hole(0, _LONG_AGO)
+        self._cursor = self._cursor.past(row).with_hole(row.uid, hole if owed else None)
 
-    def _wish(self, rows: list[MailRow]) -> None:
-        new = [row for row in rows if row.uid not in self._wished]
+    def _wish_ahead(self) -> None:
+        if len(self._wished) > WISHES_AHEAD // 2:
+            return
+        new = [row for row, is_known in self._ahead if not is_known]
+        for row, is_known in self._ahead:
+            if is_known:
+                self._pass_known(row)
+        self._ahead.clear()
         if new:
-            self._session.ask_for(
-                [row.uid for row in new], headers_only=frozenset(row.uid for row in new if self.headers_only(row))
-            )
-            self._wished.update(row.uid for row in new)
+            self._wished.update((row.uid, row) for row in new)
+            self._session.ask_for([row.uid for row in new], headers_only=self._large(new))
+
+    def _large(self, rows: list[MailRow]) -> frozenset[int]:
+        return frozenset(row.uid for row in rows if self.headers_only(row))
 
     def _reopen(self) -> None:
+        """Begin a new conversation; what was on its way in the old one is asked for again."""
+        self._ahead.extendleft((row, False) for row in reversed(self._wished.values()))
+        self._wished.clear()
+        self._is_careful = True
         if self._conversations >= CONVERSATIONS_PER_LOOK:
             raise ConnectionLost(
                 f"{self.source_name}: {self.folder}: the conversation broke {self._conversations} times in one look",
@@ -409,8 +449,7 @@ class _Reader:
             )
         self._conversations += 1
         self._session = self._mailbox._session(self.folder, self._closings)
-        self._wished.clear()
-        if self.cursor.is_overtaken(self._session.state):
+        if self._cursor.is_overtaken(self._session.state):
             raise ConnectionLost(
                 f"{self.source_name}: {self.folder} was renumbered during the look",
                 remedy="Nothing needs to be done: the next look lists it anew.",
@@ -420,8 +459,9 @@ class _Reader:
 class _Mail:
     """One mail that waits."""
 
-    def __init__(self, reader: _Reader, row: MailRow) -> None:
+    def __init__(self, reader: _Reader, row: MailRow, body: Body | None) -> None:
         self._reader = reader
+        self._body = body
         self._key = reader.key(row.uid)
         self._headers_only = reader.headers_only(row)
         self.row = row
@@ -432,7 +472,7 @@ class _Mail:
         """Folder, UIDVALIDITY and UID."""
         return self._key
 
-    def fetch(self, into: BinaryIO) -> None:
+    def fetch(self, into: ByteSink) -> None:
         """
         Stream the mail as the server has it.
 
@@ -440,7 +480,7 @@ class _Mail:
         by then is to be thrown away. After ALIKE_TO_BELIEVE equal answers a short one counts as whole.
         """
         try:
-            self.octets = self._reader.fetch(self.row, into)
+            self.octets = self._reader.fetch(self.row, self._body, into)
         except SizeTooLarge as trouble:
             self.octets = trouble.octets
             raise
@@ -469,7 +509,7 @@ class _Mail:
             reasons.append(Why("OVERSIZE", f"{row.octets} > {LARGEST_MAIL_OCTETS}"))
         elif row.octets is not None and stored.size < row.octets:
             reasons.append(Why("SIZE_DISAGREES", f"{stored.size} / {row.octets}"))
-        if row.uid < self._reader.cursor.renumbered_below:
+        if self._reader.was_renumbered(row.uid):
             reasons.append(Why("MAILBOX_RENUMBERED", self._reader.folder))
         clocks = [ClockReading("internaldate", row.internal_date, self._reader.folder)]
         received_at, received_by, earliest = row.internal_date, "imap-internaldate", None
