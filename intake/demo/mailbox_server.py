@@ -60,7 +60,7 @@ class MailboxServer:
             raise OfficeError(f"the mailbox has no folder {folder}", remedy=f"Name one of {', '.join(self._boxes)}.")
         moment = at.astimezone(UTC).replace(microsecond=0)
         uid = await self._append(folder, mail, moment)
-        _keep(self._folder / folder, f"{uid:06}-{int(moment.timestamp())}.eml", mail)
+        _keep(self._folder / folder, _name(uid, moment), mail)
         return uid
 
     def count(self) -> int:
@@ -97,6 +97,15 @@ class MailboxServer:
         except FileNotFoundError:
             _keep(kept.parent, kept.name, str(fresh).encode("ascii"))
             return fresh
+
+
+def put_mail(folder: Path, box: str, uid: int, mail: bytes, at: datetime) -> None:
+    """Put a mail into a mailbox that no server serves now; UIDs count from 1 in each of its folders (`box`)."""
+    _keep(folder / box, _name(uid, at.astimezone(UTC)), mail)
+
+
+def _name(uid: int, moment: datetime) -> str:
+    return f"{uid:06}-{int(moment.timestamp())}.eml"
 
 
 def _keep(folder: Path, name: str, data: bytes) -> None:

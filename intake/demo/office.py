@@ -1,0 +1,200 @@
+"""The demonstration: a mailbox, a mail sink and an export folder on this machine, and the real service between them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import urllib.error
+import urllib.request
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+
+from config.errors import OfficeError
+from intake.demo.mail_sink import Inlet, Sink, serve
+from intake.demo.mailbox_server import MailboxServer
+from intake.demo.prepare import (
+    OFFICE_ADDRESS,
+    Ports,
+    Premises,
+    is_prepared,
+    last_ports,
+    load_pki,
+    prepare,
+    renew_lists,
+    set_ports,
+)
+
+HOST = "127.0.0.1"
+
+# The service answers within seconds; on a slow machine the first import alone may take some.
+READY_WITHIN_SECONDS = 60
+# It finishes the step in hand when asked to end; an examination has a limit of its own, far below this.
+END_WITHIN_SECONDS = 30
+# How much of the service's log is shown when it ends by itself.
+LOG_LINES_SHOWN = 25
+
+# How far from a taken port another is looked for before any free one will do.
+NEIGHBOURING_PORTS = 20
+
+
+def run(var: Path, listen: str = "127.0.0.1:8080", *, now: datetime | None = None) -> int:
+    """
+    Prepare `var` or continue what is there, serve until Ctrl-C, and return the exit status.
+
+    Ends with 0 when asked to end, else with the service's own status. Ports that are taken are replaced by free ones,
+    which is said. Raises OfficeError with the remedy for what cannot be.
+    """
+    var = var.resolve()
+    moment = now or datetime.now(UTC)
+    if is_prepared(var):
+        _say(f"Continuing the demonstration in {var}")
+    else:
+        _say(f"Preparing the demonstration in {var}")
+        samples = prepare(var, moment, _say)
+        _say(f"{len(samples)} sample submissions wait in the mailbox and in the export folder.")
+    return asyncio.run(_serve(Premises(var), listen, moment))
+
+
+async def _serve(place: Premises, listen: str, now: datetime) -> int:
+    ending = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        loop.add_signal_handler(number, ending.set)
+    mailbox = MailboxServer(place.mailbox, OFFICE_ADDRESS, place.mailbox_password.read_text(encoding="utf-8").strip())
+
+    async def deliver(mail: bytes, at: datetime) -> None:
+        await mailbox.deliver(mail, at)
+
+    wanted = last_ports(place)
+    ports = Ports(*(_free_port(port, what) for port, what in _named(wanted)))
+    host, _, port = listen.rpartition(":")
+    address = f"{host}:{_free_port(int(port), 'the console', host)}"
+    await mailbox.start(HOST, ports.imap)
+    sink = await serve(Sink(place.sink), HOST, ports.sink)
+    inlet = await serve(Inlet(OFFICE_ADDRESS, deliver), HOST, ports.inlet)
+    set_ports(place, ports, address)
+    renew_lists(place, load_pki(place), now)
+    try:
+        return await _with_service(place, address, ending)
+    finally:
+        sink.close()
+        inlet.close()
+        await mailbox.stop()
+
+
+async def _with_service(place: Premises, address: str, ending: asyncio.Event) -> int:
+    """Run the real service as a process of its own until it ends or `ending` is set."""
+    log = place.var / "service.log"
+    with log.open("ab") as out:
+        # A session of its own: Ctrl-C reaches this process alone, which then ends the service in good order.
+        service = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "intake", "run", "--config", str(place.config),
+            stdin=asyncio.subprocess.DEVNULL, stdout=out, stderr=out, start_new_session=True,
+            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+        )  # fmt: skip
+    ended = asyncio.create_task(service.wait())
+    asked = asyncio.create_task(ending.wait())
+    ready = asyncio.create_task(_ready(address))
+    try:
+        await asyncio.wait({ended, asked, ready}, return_when=asyncio.FIRST_COMPLETED)
+        if ready.done() and not ended.done() and not asked.done():
+            _say(_welcome(place, address) if ready.result() else f"The console does not answer yet; see {log}")
+            await asyncio.wait({ended, asked}, return_when=asyncio.FIRST_COMPLETED)
+        if not ended.done():
+            _say("\nEnding: the service finishes the step in hand …")
+            service.terminate()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(asyncio.shield(ended), END_WITHIN_SECONDS)
+    finally:
+        if not ended.done():
+            service.kill()
+        status = await ended
+        for task in (asked, ready):
+            task.cancel()
+    if asked.done() and not asked.cancelled():
+        _say("Ended. `make run` continues where it was; to begin anew, remove the folder " + str(place.var))
+        return 0
+    tail = log.read_text(encoding="utf-8", errors="replace").splitlines()[-LOG_LINES_SHOWN:]
+    _say("\n".join(["The service ended by itself. Its last words:", *tail]))
+    return status or 3
+
+
+async def _ready(address: str) -> bool:
+    """Wait until the console answers; False if it does not in time."""
+    for _ in range(READY_WITHIN_SECONDS * 5):
+        if await asyncio.to_thread(_answers, f"http://{address}/healthz"):
+            return True
+        await asyncio.sleep(0.2)
+    return False
+
+
+def _answers(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return int(answer.status) == 200
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _named(ports: Ports) -> tuple[tuple[int, str], ...]:
+    return (ports.imap, "the mailbox"), (ports.sink, "the mail sink"), (ports.inlet, "the mail inlet")
+
+
+def _free_port(wanted: int, what: str, host: str = HOST) -> int:
+    """Return `wanted` if it is free, else a free port near it, else any; a change is said."""
+    for port in (wanted, *range(wanted + 1, wanted + NEIGHBOURING_PORTS), 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((host, port))
+            except OSError:
+                continue
+            free = int(probe.getsockname()[1])
+        if free != wanted:
+            _say(f"Port {wanted} is taken; {what} listens on {free} instead.")
+        return free
+    raise OfficeError(f"no port is free on {host} for {what}", remedy="Name another address: --listen 127.0.0.1:8081")
+
+
+def _welcome(place: Premises, address: str) -> str:
+    logins = "\n".join("    " + line for line in place.logins.read_text(encoding="utf-8").splitlines())
+    command = _command()
+    return f"""
+The console:  http://{address}/
+
+  login      password         role     who
+{logins}
+
+What to look at
+  1. The board: every agency of the sample roster, also those that have sent nothing.
+  2. The intake log: filed, held, set aside, linked, withdrawn; open one and read its checks, files, timeline, letters.
+  3. The letters that would have left: "mail sink" in the console. No letter leaves this machine.
+  4. The campaign closed last midnight. Extend it as a recorded act (in the console under the cut-offs, or with
+       {command} campaign extend --config {_short(place.config)} …), then send one more mail and watch it being filed:
+       {command} demo-send --agency tanhlinh
+
+Everything lies in {_short(place.var)}/ (the service's log: {_short(place.var / "service.log")}).
+Ctrl-C ends everything; `make run` continues.
+"""
+
+
+def _command() -> str:
+    script = Path(sys.executable).parent / "intake"
+    return _short(script) if script.exists() else f"{_short(Path(sys.executable))} -m intake"
+
+
+def _short(path: Path) -> str:
+    """Return the path as one would type it here."""
+    try:
+        return str(path.relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()

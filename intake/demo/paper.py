@@ -1,0 +1,64 @@
+"""Prints the demonstration's papers: the filled form, the picture of a seal, letters that are no forms."""
+
+from __future__ import annotations
+
+import typst
+
+from config.roster import Agency
+from intake.demo.moments import Moments
+
+
+def form(agency: Agency, moments: Moments, *, year: int | None = None, version: int = 1) -> bytes:
+    """Return the agency's filled form as PDF; another `version` answers one question otherwise."""
+    year = year or moments.year
+    return _print(
+        f"""
+#set page(paper: "a4", margin: 2.2cm)
+#set text(lang: "vi", size: 11pt)
+#grid(columns: (1fr, 1.3fr), align: center,
+  [UBND TỈNH BÌNH THUẬN \\ *{_safe(agency.name.upper())}* \\ Số: #h(3em)/PĐG],
+  [*CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM* \\ *Độc lập – Tự do – Hạnh phúc*])
+#v(1em)
+#align(center)[*PHIẾU ĐÁNH GIÁ \\ kết quả hoạt động triển khai ứng dụng CNTT năm {year}*]
+Số liệu từ ngày {moments.data_from:%d/%m}/{year - 1} đến ngày {moments.data_to:%d/%m}/{year}.
+#table(columns: (2em, 1fr, 5em, 5em, 5em), [*TT*], [*Tiêu chí*], [*Tử số*], [*Mẫu số*], [*Tỷ lệ*],
+  [A1], [Tỷ lệ CBCCVC được trang bị máy tính], [{38 + version}], [42], [{(38 + version) / 42:.1%}],
+  [A2], [Tỷ lệ máy tính kết nối mạng], [40], [42], [95,2%])
+"""
+    )
+
+
+def letter(agency_name: str, title: str, text: str) -> bytes:
+    """Return a paper that is not a form."""
+    return _print(
+        f"""
+#set page(paper: "a4", margin: 2.2cm)
+#set text(lang: "vi", size: 12pt)
+*{_safe(agency_name.upper())}*
+#v(1em)
+#align(center)[*{_safe(title)}*]
+{_safe(text)}
+"""
+    )
+
+
+def seal_face(name: str, line: str) -> bytes:
+    """Return the picture that a seal's signature shows: red, with the agency's name and a line below it."""
+    return _print(
+        f"""
+#set page(width: 190pt, height: 60pt, margin: 3pt, fill: none)
+#set text(lang: "vi", size: 7.5pt, fill: red)
+#box(width: 100%, height: 100%, stroke: 1.5pt + red, inset: 4pt)[*{_safe(name)}* \\ {_safe(line)} \\ MẪU THỬ NGHIỆM]
+"""
+    )
+
+
+def _safe(text: str) -> str:
+    """Return text in which nothing is markup."""
+    return "".join(f"\\{letter}" if letter in "\\#$*_`<>@[]~=-+/\"'" else letter for letter in text)
+
+
+def _print(source: str) -> bytes:
+    made = typst.compile(source.encode("utf-8"))
+    assert isinstance(made, bytes)
+    return made

@@ -1,0 +1,134 @@
+"""Makes the demonstration's signed forms and the mails around them, for any agency of its roster."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from email.message import EmailMessage
+from typing import Literal
+
+from config.roster import Agency, Roster
+from intake.demo import mails, paper
+from intake.demo.moments import Moments
+from intake.demo.neighbours import DOMAIN, leader_of, seal_of
+from intake.demo.pki import DemoPki, Identity
+from intake.demo.signing import Appearance, sign_pdf, stamp_number_and_date
+from storage.records import State, Timeliness
+
+SUBJECT = "Phiếu đánh giá ứng dụng CNTT năm {year} - {name}"
+TEXT = (
+    "Kính gửi: Sở Thông tin và Truyền thông,\n\n"
+    "{name} gửi Phiếu đánh giá kết quả hoạt động triển khai ứng dụng CNTT năm {year} (văn bản điện tử có ký số).\n\n"
+    "Trân trọng./.\n"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """
+    One thing that arrives.
+
+    `place` is a mailbox folder for mail, else "export". For mail `files` holds one entry, the mail; for an export
+    every file, put into the sub-folder `name` where there are several and a manifest among them. `state` and
+    `timeliness` say where it must land; `shows` says, in a few words of Vietnamese, what there is to see.
+    """
+
+    name: str
+    agency: str | None
+    place: Literal["INBOX", "Junk", "export"]
+    arrives_at: datetime
+    files: tuple[tuple[str, bytes], ...]
+    state: State
+    timeliness: Timeliness | None
+    shows: str
+
+
+class Studio:
+    """Makes signed forms and mails for the agencies of a roster."""
+
+    def __init__(self, pki: DemoPki, roster: Roster, moments: Moments, office: str = "stttt") -> None:
+        self.pki = pki
+        self.moments = moments
+        self.office = self._known(roster, office)
+        self._roster = roster
+
+    def agency(self, agency_id: str) -> Agency:
+        """Return the agency with this id; KeyError if the roster has none."""
+        return self._known(self._roster, agency_id)
+
+    @property
+    def address(self) -> str:
+        """The office's own mailbox, where everything arrives."""
+        return self.office.mailboxes[0]
+
+    @property
+    def tsa(self) -> Identity:
+        """The time stamper, issued when it is first asked for."""
+        return self.pki.identity("tsa") if "tsa" in self.pki.labels() else self.pki.issue_tsa()
+
+    def sealed(
+        self, agency: Agency, at: datetime, *, pdf: bytes | None = None, stamp: bool = False, field: str = "Signature1"
+    ) -> bytes:
+        """Return the agency's form with its organisation signature, made at `at`; with `stamp` time-stamped."""
+        return sign_pdf(
+            pdf or paper.form(agency, self.moments),
+            seal_of(self.pki, agency),
+            field_name=field,
+            reason="Phát hành văn bản",
+            at=at,
+            tsa=self.tsa if stamp else None,
+            visible=Appearance(face=paper.seal_face(agency.name.upper(), f"{at:%d/%m/%Y %H:%M:%S} +07:00")),
+        )
+
+    def led(self, agency: Agency, at: datetime, *, pdf: bytes | None = None) -> bytes:
+        """Return the agency's form with its leader's signature."""
+        return sign_pdf(pdf or paper.form(agency, self.moments), leader_of(self.pki, agency), reason="Phê duyệt", at=at)
+
+    def lawful(self, agency: Agency, at: datetime, *, pdf: bytes | None = None, stamp: bool = False) -> bytes:
+        """Return the form as it is lawfully made: the leader signs, number and date are stamped, the seal closes."""
+        signed = self.led(agency, at - timedelta(minutes=50), pdf=pdf)
+        numbered = stamp_number_and_date(signed, "128", at.day, at.month, at.year)
+        return self.sealed(agency, at, pdf=numbered, stamp=stamp, field="Signature2")
+
+    def mail(
+        self,
+        agency: Agency,
+        at: datetime,
+        files: tuple[tuple[str, bytes], ...],
+        *,
+        key: str,
+        sender: str | None = None,
+        subject: str | None = None,
+        text: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+        sent_at: datetime | None = None,
+        undeclared: bool = False,
+    ) -> EmailMessage:
+        """Return the agency's mail as it left; `key` makes its Message-ID."""
+        words = {"year": self.moments.year, "name": agency.name}
+        return mails.compose(
+            sender=sender or (agency.mailboxes[0] if agency.mailboxes else f"vanphong.{agency.id}@mail.example"),
+            sender_name=agency.name,
+            to=self.address,
+            subject=(subject or SUBJECT).format(**words),
+            text=(text or TEXT).format(**words),
+            sent_at=sent_at or mails.a_little_earlier(at),
+            message_id=f"<{key}@{agency.id}.{DOMAIN}>",
+            files=files,
+            headers=headers,
+            undeclared=undeclared,
+        )
+
+    def arrived(self, mail: EmailMessage | bytes, at: datetime, sender: str = "") -> tuple[tuple[str, bytes], ...]:
+        """Return the mail as it lies in the mailbox."""
+        envelope = sender or (
+            str(mail["From"]).rsplit("<", 1)[-1].rstrip(">") if isinstance(mail, EmailMessage) else ""
+        )
+        return (("mail.eml", mails.arrived(mail, sender=envelope, to=self.address, at=at)),)
+
+    @staticmethod
+    def _known(roster: Roster, agency_id: str) -> Agency:
+        agency = roster.get(agency_id)
+        if agency is None:
+            raise KeyError(agency_id)
+        return agency
