@@ -2,57 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Protocol
+from typing import Any
 
+from sqlalchemy import func, insert, or_, select, text, update
+
+from storage.acting import Acted, Asked, act, pending_of
+from storage.changing import change, find, no_such_delivery
 from storage.database import Database
+from storage.deciding import WriteLetters, close_approvals, decide
 from storage.letters import Letters
+from storage.logbook import head_of, writing
+from storage.receiving import receive
 from storage.records import (
     Action,
     Arrival,
     Delivery,
-    LetterDraft,
     LogEntry,
     Outage,
     Outcome,
     PendingApproval,
-    Receipt,
     SourceHealth,
+    State,
     Timeliness,
+    Why,
 )
-
-
-class SourceMemory(Protocol):
-    """What the ledger remembers for one source (the port intake.ports.Memory)."""
-
-    def get(self, key: str) -> str | None: ...
-
-    def put(self, key: str, value: str) -> None: ...
-
-    def knows(self, source_key: str) -> bool: ...
-
-
-WriteLetters = Callable[[Receipt], Sequence[LetterDraft]]
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """
-    How an agency's versions stand to each other, as a pure rule of the flow says.
-
-    `operative` is the id of the version whose content counts (None: none does); `counted_at` and
-    `counted_timeliness` are the moment that counts for it, which may be an earlier version's.
-    """
-
-    operative: str | None
-    counted_at: datetime | None = None
-    counted_timeliness: Timeliness | None = None
-
-
-StandingRule = Callable[[Sequence[Delivery]], Standing]
+from storage.rows import delivery_of, whys_json
+from storage.schema import upgrade
+from storage.sourcebook import SourceMemory, health, knows, outages_of, source_failed, source_ok
+from storage.standing import StandingRule, newest_stands
+from storage.tables import approvals, campaigns, claims, deliveries, files
+from storage.types import clean, utc_text
+from storage.versions import succession
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +46,6 @@ class Claim:
 
     delivery: Delivery
     exhausted: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Acted:
-    """What became of a person's action: `pending` is set when a second person must repeat it, and nothing changed."""
-
-    delivery: Delivery
-    pending: PendingApproval | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,21 +67,25 @@ class Ledger:
     `Queries`, `Accounts`, `Lease` and the audit.
     """
 
-    database: Database
-    letters: Letters
+    def __init__(self, database: Database, *, message_id_domain: str = "phieu-intake.invalid") -> None:
+        self.database = database
+        self.letters = Letters(database, message_id_domain)
+        self._domain = message_id_domain
+        self._claimed: set[str] = set()
+        self._claiming = threading.Lock()
 
     @classmethod
     def open(cls, url: str, *, message_id_domain: str = "phieu-intake.invalid") -> Ledger:
-        """Open the ledger at an SQLAlchemy `url` (sqlite:///path or postgresql+psycopg://…); nothing is created yet."""
-        raise NotImplementedError
+        """Open the ledger at an SQLAlchemy `url` (sqlite:///path or postgresql+psycopg://…); `upgrade` makes tables."""
+        return cls(Database.open(url), message_id_domain=message_id_domain)
 
     def upgrade(self) -> None:
         """Bring the schema to this program's version; doing it twice changes nothing."""
-        raise NotImplementedError
+        upgrade(self.database)
 
     def close(self) -> None:
         """Let go of all connections."""
-        raise NotImplementedError
+        self.database.close()
 
     # 1. Receiving
 
@@ -116,57 +97,68 @@ class Ledger:
         same delivery: the key becomes an alias. An earlier `received_at` of such an alias moves the time
         earlier; nothing ever moves it later.
         """
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            return receive(pages, arrival, same_bytes_is_same=same_bytes_is_same)
 
     def receive_many(self, arrivals: Sequence[Arrival], *, same_bytes_is_same: bool) -> tuple[Delivery, ...]:
         """Do `receive` for several in one transaction: all of them are recorded, or none."""
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            return tuple(receive(pages, one, same_bytes_is_same=same_bytes_is_same) for one in arrivals)
 
     def knows(self, source: str, source_key: str) -> bool:
         """Whether there is a delivery under this key of this source."""
-        raise NotImplementedError
+        return knows(self.database, source, source_key)
 
     def memory(self, source: str) -> SourceMemory:
-        """Return what is remembered for `source`; a SourceError-free port of small strings."""
-        raise NotImplementedError
+        """Return what is remembered for `source`: the port intake.ports.Memory."""
+        return SourceMemory(self.database, source)
 
-    def source_ok(self, source: str, at: datetime, counts: dict[str, int] | None = None) -> None:
+    def source_ok(self, source: str, at: datetime, counts: Mapping[str, int] | None = None) -> None:
         """Record a look that succeeded; closes an open outage of the source."""
-        raise NotImplementedError
+        source_ok(self.database, source, at, counts or {})
 
     def source_failed(self, source: str, at: datetime, error: str, remedy: str) -> None:
         """Record a look that failed; opens an outage, from the last good look, unless one is open."""
-        raise NotImplementedError
+        source_failed(self.database, source, at, error, remedy)
 
     def health(self) -> tuple[SourceHealth, ...]:
         """How each source was when last looked at, by name."""
-        raise NotImplementedError
+        return health(self.database)
 
     def outages(self, source: str | None = None) -> tuple[Outage, ...]:
         """The intervals in which a source could not be seen, oldest first."""
-        raise NotImplementedError
+        return outages_of(self.database, source)
 
     # 2. Looking
 
     def delivery(self, ref: str) -> Delivery:
         """Return the delivery with this id or receipt number; raises WrongUse when there is none."""
-        raise NotImplementedError
+        found = self._select(or_(deliveries.c.id == ref, deliveries.c.receipt_no == ref))
+        if not found:
+            raise no_such_delivery(ref)
+        return found[0]
 
     def versions(self, campaign: str, agency: str) -> tuple[Delivery, ...]:
         """All deliveries of an agency in a campaign, oldest `received_at` first."""
-        raise NotImplementedError
+        return self._select(deliveries.c.campaign == campaign, deliveries.c.agency == agency)
 
     def bearing(self, sha256: str) -> tuple[Delivery, ...]:
         """Deliveries whose own bytes, form or any file have this digest, oldest first: to recognise copies."""
-        raise NotImplementedError
+        holding = select(files.c.delivery_id).where(files.c.sha256 == sha256)
+        of_its_own = select(deliveries.c.id).where(
+            or_(deliveries.c.sha256 == sha256, deliveries.c.form_sha256 == sha256)
+        )
+        return self._select(deliveries.c.id.in_(holding.union(of_its_own)))
 
     def by_message_id(self, message_id: str) -> tuple[Delivery, ...]:
         """Deliveries whose mail carried this Message-ID, oldest first; never an identity."""
-        raise NotImplementedError
+        return self._select(deliveries.c.message_id == message_id)
 
     def waiting(self) -> int:
         """How many deliveries wait to be examined."""
-        raise NotImplementedError
+        wanted = select(func.count()).where(deliveries.c.state == State.RECEIVED.value)
+        with self.database.reading() as connection:
+            return int(connection.execute(wanted).scalar_one())
 
     # 3. Taking in
 
@@ -178,12 +170,51 @@ class Ledger:
         Fewest attempts first, then oldest. On PostgreSQL the claim is a row lock on its own connection and
         vanishes with the process; on SQLite it holds among the threads of the one daemon.
         """
-        yield None
-        raise NotImplementedError
+        held = self._claim_among_threads() if self.database.is_sqlite else self._claim_by_row_lock()
+        with held as delivery:
+            yield None if delivery is None else Claim(delivery, delivery.attempts >= attempt_cap)
+
+    @contextmanager
+    def _claim_among_threads(self) -> Iterator[Delivery | None]:
+        with self._claiming:
+            with self.database.reading() as connection:
+                row = connection.execute(_QUEUE.where(deliveries.c.id.not_in(self._claimed))).first()
+            delivery = None if row is None else delivery_of(row)
+            if delivery is not None:
+                self._claimed.add(delivery.id)
+        try:
+            yield delivery
+        finally:
+            if delivery is not None:
+                with self._claiming:
+                    self._claimed.discard(delivery.id)
+
+    @contextmanager
+    def _claim_by_row_lock(self) -> Iterator[Delivery | None]:
+        # The lock is on the row of `claims`, which nobody changes, so that the delivery's own row stays free for
+        # counting the attempt and for the decision, which use connections of their own.
+        queue = _QUEUE.join(claims, claims.c.delivery_id == deliveries.c.id).with_for_update(
+            of=claims, skip_locked=True
+        )
+        with self.database.reading() as connection, connection.begin():
+            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+            while True:
+                row = connection.execute(queue).first()
+                if row is None:
+                    yield None
+                    return
+                # The worker that had it a moment ago may have decided after our statement began: ask again.
+                again = connection.execute(select(deliveries).where(deliveries.c.id == row.id)).one()
+                if again.state == State.RECEIVED.value:
+                    yield delivery_of(again)
+                    return
 
     def count_attempt(self, delivery_id: str) -> int:
         """Count one attempt at examining, committed before the attempt is made; returns how many it is now."""
-        raise NotImplementedError
+        here = deliveries.c.id == delivery_id
+        with self.database.writing() as connection:
+            connection.execute(update(deliveries).where(here).values(attempts=deliveries.c.attempts + 1))
+            return int(connection.execute(select(deliveries.c.attempts).where(here)).scalar_one())
 
     def decide(
         self,
@@ -209,7 +240,18 @@ class Ledger:
         `counted_at` are taken at their word, and the version that stood before is superseded.
         Raises ValueError for an outcome that may not be (filed without agency, or with a failed signature).
         """
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            return decide(
+                pages,
+                delivery_id,
+                outcome,
+                write_letters,
+                at=at,
+                receipt_prefix=receipt_prefix,
+                by=by,
+                standing=standing,
+                message_id_domain=self._domain,
+            )
 
     def act(
         self,
@@ -234,42 +276,124 @@ class Ledger:
         set_aside -> linked; dismiss: held, shelved, set_aside -> dismissed; retry: any but received and filed
         -> received; release: shelved, set_aside -> received, marked released. `agency` names the agency where the
         machine found none. The ledger insists on two persons, whatever `needs_two` says, for accepting what is
-        not `passed` or came after grace, and for returning what was filed.
+        not `passed` or came after grace, and for returning what was filed. `standing` None: the newest version stands.
         Raises OfficeError (what, remedy) when the action is not open, the same person repeats, or the form's
         signature failed: nobody can accept that.
         """
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            return act(
+                pages,
+                delivery_id,
+                Asked(action, by, reason, note, at, link_to, agency),
+                needs_two=needs_two,
+                receipt_prefix=receipt_prefix,
+                write_letters=write_letters,
+                standing=standing or newest_stands,
+                message_id_domain=self._domain,
+            )
 
     def pending(self, delivery_id: str | None = None) -> tuple[PendingApproval, ...]:
         """Actions that wait for their second person, oldest first."""
-        raise NotImplementedError
+        wanted = select(approvals).where(approvals.c.fate.is_(None)).order_by(approvals.c.at, approvals.c.number)
+        if delivery_id is not None:
+            wanted = wanted.where(approvals.c.delivery_id == delivery_id)
+        with self.database.reading() as connection:
+            return tuple(pending_of(row) for row in connection.execute(wanted))
+
+    def withdraw(
+        self, delivery_id: str, *, by: str, reason: str, note: str, at: datetime, standing: StandingRule | None = None
+    ) -> Delivery:
+        """
+        Mark a delivery as recalled by its sender (a revoking package names it); filed ones lose their standing.
+
+        One that is withdrawn already is returned as it is. `standing` None: the newest remaining version stands.
+        """
+        with writing(self.database) as pages:
+            delivery = find(pages, delivery_id)
+            if delivery.state is State.WITHDRAWN:
+                return delivery
+            reasons = (*delivery.reasons, Why(reason, note))
+            will_be = replace(delivery, state=State.WITHDRAWN, reasons=reasons)
+            heirs = succession(pages, will_be, standing or newest_stands)
+            values: dict[str, Any] = {"state": State.WITHDRAWN, "decided_at": at, "decided_by": by}
+            values |= {"reasons": whys_json(reasons), **heirs.own}
+            heirs.step_back(pages, actor=by, at=at)
+            detail = {"reason": reason, "note": note}
+            changed = change(pages, delivery.id, values, "withdrawn", actor=by, at=at, detail=detail)
+            heirs.step_up(pages, actor=by, at=at)
+            close_approvals(pages, delivery.id, "void", at=at, by=by)
+            return changed.delivery
 
     # 4. Recorded acts
 
     def record_campaign(self, campaign: str, version: str, content: str, *, by: str, note: str, at: datetime) -> bool:
         """Record that `version` (digest) of a campaign file is in force; False if it already was the current one."""
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            wanted = select(campaigns).where(campaigns.c.campaign == campaign).order_by(campaigns.c.number.desc())
+            last = pages.connection.execute(wanted.limit(1)).first()
+            if last is not None and last.version == version:
+                return False
+            number = 1 if last is None else last.number + 1
+            row = {"campaign": campaign, "number": number, "version": version, "content": content}
+            pages.connection.execute(insert(campaigns), {**row, "recorded_by": by, "note": note, "at": at})
+            detail = {"campaign": campaign, "number": number, "version": version, "note": note}
+            pages.append("campaign_recorded", detail, actor=by, at=at)
+            return True
 
     def current_campaign_version(self, campaign: str) -> str | None:
         """The digest of the version in force, None if none was recorded."""
-        raise NotImplementedError
+        wanted = (
+            select(campaigns.c.version)
+            .where(campaigns.c.campaign == campaign)
+            .order_by(campaigns.c.number.desc())
+            .limit(1)
+        )
+        with self.database.reading() as connection:
+            return connection.execute(wanted).scalar_one_or_none()
 
     def rejudge(self, changes: Sequence[Rejudged], *, by: str, note: str, at: datetime) -> None:
         """Record new readings of time for several deliveries in one transaction, each with its log entry."""
-        raise NotImplementedError
-
-    def withdraw(
-        self, delivery_id: str, *, by: str, reason: str, note: str, at: datetime, standing: StandingRule | None = None
-    ) -> Delivery:
-        """Mark a delivery as recalled by its sender (a revoking package names it); filed ones lose their standing."""
-        raise NotImplementedError
+        with writing(self.database) as pages:
+            for one in changes:
+                delivery = find(pages, one.delivery_id)
+                values = {
+                    "timeliness": one.timeliness,
+                    "counted_at": one.counted_at,
+                    "counted_timeliness": one.counted_timeliness,
+                }
+                was = {
+                    "timeliness": delivery.timeliness,
+                    "counted_at": None if delivery.counted_at is None else utc_text(delivery.counted_at),
+                    "counted_timeliness": delivery.counted_timeliness,
+                }
+                change(pages, delivery.id, values, "rejudged", actor=by, at=at, detail={"note": note, "was": was})
 
     def note(
-        self, event: str, detail: dict[str, object], *, actor: str, at: datetime, delivery_id: str | None = None
+        self, event: str, detail: Mapping[str, object], *, actor: str, at: datetime, delivery_id: str | None = None
     ) -> LogEntry:
-        """Write one line of the log that changes nothing else (trust added, clock fixed, clerk's remark)."""
-        raise NotImplementedError
+        """
+        Write one line of the log that changes nothing else (trust added, clock fixed, clerk's remark).
+
+        `detail` must be JSON-ready and has no key `now`: that word is kept for changes of rows.
+        """
+        if "now" in detail:
+            raise ValueError("`now` says what a row has become, and this entry changes no row")
+        with writing(self.database) as pages:
+            return pages.append(clean(event), detail, actor=actor, at=at, delivery_id=delivery_id)
 
     def log_head(self) -> tuple[int, str]:
         """The number and hash of the last log entry; (0, 64 zeros) before the first."""
-        raise NotImplementedError
+        return head_of(self.database)
+
+    def _select(self, *conditions: Any) -> tuple[Delivery, ...]:
+        wanted = select(deliveries).where(*conditions).order_by(deliveries.c.received_at, deliveries.c.id)
+        with self.database.reading() as connection:
+            return tuple(delivery_of(row) for row in connection.execute(wanted))
+
+
+_QUEUE = (
+    select(deliveries)
+    .where(deliveries.c.state == State.RECEIVED.value)
+    .order_by(deliveries.c.attempts, deliveries.c.received_at, deliveries.c.id)
+    .limit(1)
+)

@@ -2,9 +2,112 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
-from storage.records import Letter, LetterDraft, LetterState
+from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
+
+from config.errors import OfficeError, WrongUse
+from storage.database import Database
+from storage.logbook import Pages, writing
+from storage.records import Letter, LetterDraft, LetterKind, LetterState
+from storage.rows import body_sha256, letter_of
+from storage.tables import installation, letters
+from storage.types import clean
+
+_BY_ID = select(letters).where(letters.c.id == bindparam("the_id"))
+_BY_MESSAGE_ID = select(letters).where(letters.c.message_id == bindparam("the_message_id"))
+_INSERT = insert(letters)
+_UPDATE = update(letters).where(letters.c.id == bindparam("the_id"))
+
+# A draft that nobody registered could receive says why; this code stands for "the roster has no address".
+NO_ADDRESS = "NO_REGISTERED_ADDRESS"
+
+# A person may have these sent: queued ones in the mode "approve", the others again or after all.
+APPROVABLE = frozenset(
+    {
+        LetterState.QUEUED,
+        LetterState.WITHHELD,
+        LetterState.IN_DOUBT,
+        LetterState.UNDELIVERED,
+        LetterState.FAILED,
+    }
+)
+
+
+class LetterError(OfficeError):
+    """The letter's state does not allow what was asked."""
+
+
+def queue(
+    pages: Pages,
+    draft: LetterDraft,
+    *,
+    about: str,
+    delivery_id: str | None,
+    at: datetime,
+    actor: str,
+    message_id_domain: str,
+    again: bool,
+) -> Letter | None:
+    """
+    Put a draft in the book with its Message-ID; one that may go to nobody is put there as withheld.
+
+    Unless `again` (a person asks), a kind that `about` already has is not queued a second time: None. So at most one
+    acknowledgement of each kind leaves by itself, however often a delivery is examined.
+    """
+    wanted = select(func.max(letters.c.ordinal)).where(letters.c.about == about, letters.c.kind == draft.kind.value)
+    last = pages.connection.execute(wanted).scalar_one() or 0
+    if last and not again:
+        return None
+    letter_id = pages.next_letter_id()
+    withheld = draft.withheld_because or (None if draft.to.strip() else NO_ADDRESS)
+    row = {
+        "id": letter_id,
+        "about": about,
+        "delivery_id": delivery_id,
+        "kind": draft.kind.value,
+        "ordinal": last + 1,
+        "recipient": draft.to.strip(),
+        "recipient_folded": _addresses(draft.to),
+        "subject": draft.subject,
+        "body": draft.body,
+        "state": (LetterState.WITHHELD if withheld else LetterState.QUEUED).value,
+        "message_id": _message_id(pages, about, draft.kind, last + 1, message_id_domain),
+        "carrier": draft.carrier,
+        "created_at": at,
+        "in_reply_to": draft.in_reply_to,
+        "references": draft.references,
+        "attempts": 0,
+        "next_attempt_at": at,
+        "error": withheld,
+    }
+    pages.connection.execute(_INSERT, row)
+    proven = {name: row[name] for name in ("delivery_id", "kind", "ordinal", "message_id", "state")}
+    proven |= {"recipient": clean(draft.to.strip()), "body_sha256": body_sha256(draft.subject, draft.body)}
+    detail = {"letter": letter_id, "now": proven} | ({"why": withheld} if withheld else {})
+    pages.append("letter_queued", detail, actor=actor, at=at, delivery_id=delivery_id)
+    return letter_of(pages.connection.execute(_BY_ID, {"the_id": letter_id}).one())
+
+
+def note_bounce(pages: Pages, message_id: str, at: datetime, words: str) -> Letter | None:
+    """
+    Mark the letter with this Message-ID undelivered, if it is ours and left the house; else None.
+
+    The identifier holds a keyed hash that only we can make, so nobody who was not written to can name one.
+    """
+    row = pages.connection.execute(_BY_MESSAGE_ID, {"the_message_id": bracketed(message_id)}).first()
+    if row is None or row.state not in (LetterState.SENT.value, LetterState.IN_DOUBT.value):
+        return None
+    return _change(pages, letter_of(row), LetterState.UNDELIVERED, "letter_undelivered", at=at, words=words)
+
+
+def bracketed(message_id: str) -> str:
+    """Return a Message-ID in its angle brackets, whether or not it came with them."""
+    return "<" + message_id.strip().removeprefix("<").removesuffix(">").strip() + ">"
 
 
 class Letters:
@@ -12,72 +115,244 @@ class Letters:
     Letters and their states; every change is one transaction with its log entry.
 
     A letter leaves `sending` only by what the courier said; found there at the start, it is in doubt.
+    Message-IDs are kept and returned in angle brackets, ready for a header.
     """
+
+    def __init__(self, database: Database, message_id_domain: str) -> None:
+        self._database = database
+        self._domain = message_id_domain
+
+    # 1. Sending
 
     def next_letters(self, now: datetime, *, approved_only: bool = False, limit: int = 100) -> tuple[Letter, ...]:
         """Letters due at `now`, oldest first; with `approved_only` (mode = approve) those that a clerk released."""
-        raise NotImplementedError
+        states = [LetterState.APPROVED] if approved_only else [LetterState.QUEUED, LetterState.APPROVED]
+        return self._select(
+            letters.c.state.in_([one.value for one in states]),
+            or_(letters.c.next_attempt_at.is_(None), letters.c.next_attempt_at <= now),
+            limit=limit,
+        )
 
     def mark_sending(self, letter_id: str, at: datetime) -> Letter | None:
         """Take the letter for sending; None if it is no longer due (another courier has it, or it was withheld)."""
-        raise NotImplementedError
+        with writing(self._database) as pages:
+            letter = _find(pages, letter_id)
+            if letter.state not in (LetterState.QUEUED, LetterState.APPROVED) or not letter.to:
+                return None
+            values = {"attempts": letter.attempts + 1, "tried_at": at, "next_attempt_at": None}
+            return _change(pages, letter, LetterState.SENDING, "letter_sending", at=at, values=values)
 
     def mark_sent(self, letter_id: str, at: datetime, words: str = "") -> Letter:
         """The relay took it."""
-        raise NotImplementedError
+        return self._after_sending(letter_id, LetterState.SENT, "letter_sent", at, words, {"sent_at": at})
 
     def mark_try_later(self, letter_id: str, at: datetime, *, next_at: datetime, words: str) -> Letter:
-        """It did not leave; it is due again at `next_at`."""
-        raise NotImplementedError
+        """It did not leave; it is due again at `next_at`, in the state it had before (an approval stays given)."""
+        with writing(self._database) as pages:
+            letter = _sending(_find(pages, letter_id))
+            approved = select(func.count()).where(letters.c.id == letter_id, letters.c.approved_by.is_not(None))
+            back = LetterState.APPROVED if pages.connection.execute(approved).scalar_one() else LetterState.QUEUED
+            values = {"next_attempt_at": next_at, "tried_at": None}
+            return _change(pages, letter, back, "letter_postponed", at=at, words=words, values=values)
 
     def mark_refused(self, letter_id: str, at: datetime, words: str) -> Letter:
         """It was refused for good: state failed."""
-        raise NotImplementedError
+        return self._after_sending(letter_id, LetterState.FAILED, "letter_refused", at, words, {})
 
     def mark_in_doubt(self, letter_id: str, at: datetime, words: str) -> Letter:
         """It may or may not have left; only a person sends it again."""
-        raise NotImplementedError
+        return self._after_sending(letter_id, LetterState.IN_DOUBT, "letter_in_doubt", at, words, {})
 
     def mark_undelivered(self, message_id: str, at: datetime, words: str) -> Letter | None:
         """A bounce names this Message-ID; None if it is none of ours that left."""
-        raise NotImplementedError
+        with writing(self._database) as pages:
+            return note_bounce(pages, message_id, at, words)
 
     def doubt_all_sending(self, at: datetime) -> tuple[Letter, ...]:
         """At start: letters found in `sending` are of a dead courier, so their fate is unknown."""
-        raise NotImplementedError
+        with writing(self._database) as pages:
+            wanted = select(letters).where(letters.c.state == LetterState.SENDING.value).order_by(letters.c.id)
+            found = [letter_of(row) for row in pages.connection.execute(wanted)]
+            words = "the program ended while it was being sent"
+            return tuple(
+                _change(pages, one, LetterState.IN_DOUBT, "letter_in_doubt", at=at, words=words) for one in found
+            )
+
+    # 2. What a person does
 
     def approve_letter(self, letter_id: str, *, by: str, at: datetime, note: str = "") -> Letter:
-        """A person releases a queued letter, or has one in doubt, failed, withheld or undelivered sent (again)."""
-        raise NotImplementedError
+        """
+        A person releases a queued letter, or has one in doubt, failed, withheld or undelivered sent (again).
+
+        Raises LetterError for a letter that is under way or gone, or that has nobody to go to.
+        """
+        with writing(self._database) as pages:
+            letter = _find(pages, letter_id)
+            if letter.state not in APPROVABLE:
+                raise LetterError(
+                    f"letter {letter_id} is {letter.state.value} and cannot be released",
+                    remedy="Only letters that wait, failed or are in doubt can be sent; look at it again.",
+                )
+            if not letter.to:
+                raise LetterError(
+                    f"letter {letter_id} has no recipient",
+                    remedy="Register a mailbox for the agency on the roster, then decide on the delivery again.",
+                )
+            values = {"next_attempt_at": at, "approved_by": by, "error": None}
+            return _change(
+                pages, letter, LetterState.APPROVED, "letter_approved", at=at, actor=by, words=note, values=values
+            )
 
     def withhold(self, letter_id: str, *, by: str, reason: str, at: datetime) -> Letter:
-        """A person, or a brake (by = machine), keeps a letter in the house; the reason is a code."""
-        raise NotImplementedError
+        """
+        A person, or a brake (by = machine), keeps a letter in the house; the reason is a code.
+
+        Raises LetterError for a letter that is under way or gone.
+        """
+        with writing(self._database) as pages:
+            letter = _find(pages, letter_id)
+            if letter.state in (LetterState.SENDING, LetterState.SENT):
+                raise LetterError(
+                    f"letter {letter_id} is {letter.state.value} and cannot be withheld",
+                    remedy="It has left or is leaving; write another letter if it was wrong.",
+                )
+            return _change(pages, letter, LetterState.WITHHELD, "letter_withheld", at=at, actor=by, words=reason)
 
     def queue_letter(self, draft: LetterDraft, *, key: str, by: str, at: datetime) -> Letter:
         """Queue a letter that belongs to no delivery (a reminder); the same `key` and kind gives the same letter."""
-        raise NotImplementedError
+        with writing(self._database) as pages:
+            queued = queue(
+                pages,
+                draft,
+                about=key,
+                delivery_id=None,
+                at=at,
+                actor=by,
+                message_id_domain=self._domain,
+                again=False,
+            )
+            if queued is not None:
+                return queued
+            wanted = select(letters).where(letters.c.about == key, letters.c.kind == draft.kind.value)
+            return letter_of(pages.connection.execute(wanted.order_by(letters.c.ordinal).limit(1)).one())
+
+    # 3. Looking
 
     def letter(self, letter_id: str) -> Letter:
         """Return one letter; raises WrongUse when there is none."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            row = connection.execute(_BY_ID, {"the_id": letter_id}).first()
+        if row is None:
+            raise _no_such_letter(letter_id)
+        return letter_of(row)
 
     def letters_of(self, delivery_id: str) -> tuple[Letter, ...]:
         """The letters of one delivery, oldest first."""
-        raise NotImplementedError
+        return self._select(letters.c.delivery_id == delivery_id, limit=None)
 
     def in_state(self, state: LetterState, *, limit: int = 1000) -> tuple[Letter, ...]:
         """Letters in one state, oldest first."""
-        raise NotImplementedError
+        return self._select(letters.c.state == state.value, limit=limit)
+
+    def counts(self) -> dict[LetterState, int]:
+        """How many letters are in each state, every state present."""
+        wanted = select(letters.c.state, func.count()).group_by(letters.c.state)
+        with self._database.reading() as connection:
+            found: dict[str, int] = dict(connection.execute(wanted).tuples().all())
+        return {state: found.get(state.value, 0) for state in LetterState}
 
     def is_ours(self, message_id: str) -> bool:
         """Whether a Message-ID (with or without angle brackets) is of one of our letters."""
-        raise NotImplementedError
+        with self._database.reading() as connection:
+            return connection.execute(_BY_MESSAGE_ID, {"the_message_id": bracketed(message_id)}).first() is not None
 
     def sent_to_since(self, address: str, since: datetime) -> int:
         """How many letters went to an address (case ignored) since; in doubt and sending ones count."""
-        raise NotImplementedError
+        position = func.instr if self._database.is_sqlite else func.strpos
+        return self._gone(since, position(letters.c.recipient_folded, f",{address.strip().casefold()},") > 0)
 
     def sent_since(self, since: datetime) -> int:
         """How many letters went out since; in doubt and sending ones count."""
-        raise NotImplementedError
+        return self._gone(since)
+
+    def _gone(self, since: datetime, *conditions: ColumnElement[bool]) -> int:
+        wanted = select(func.count()).where(letters.c.tried_at >= since, *conditions)
+        with self._database.reading() as connection:
+            return int(connection.execute(wanted).scalar_one())
+
+    def _select(self, *conditions: ColumnElement[bool], limit: int | None) -> tuple[Letter, ...]:
+        wanted = select(letters).where(*conditions).order_by(letters.c.created_at, letters.c.id).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(letter_of(row) for row in connection.execute(wanted))
+
+    def _after_sending(
+        self,
+        letter_id: str,
+        state: LetterState,
+        event: str,
+        at: datetime,
+        words: str,
+        values: Mapping[str, Any],
+    ) -> Letter:
+        with writing(self._database) as pages:
+            return _change(pages, _sending(_find(pages, letter_id)), state, event, at=at, words=words, values=values)
+
+
+def _message_id(pages: Pages, about: str, kind: LetterKind, ordinal: int, domain: str) -> str:
+    """Make a Message-ID (RFC 5322, 3.6.4) that is fixed by what the letter is and cannot be guessed from outside."""
+    wanted = select(installation.c.value).where(installation.c.name == "message_id_secret")
+    secret = bytes.fromhex(pages.connection.execute(wanted).scalar_one())
+    mark = hmac.new(secret, f"{about}|{kind.value}|{ordinal}".encode(), hashlib.sha256).hexdigest()[:24]
+    return f"<{kind.value}.{ordinal}.{mark}@{domain}>"
+
+
+def _addresses(to: str) -> str:
+    """Return the recipients as ",a@x,b@y,", folded, so that one address is found exactly."""
+    found = [one.strip().casefold() for one in to.split(",")]
+    return "," + ",".join(one for one in found if one) + ","
+
+
+def _find(pages: Pages, letter_id: str) -> Letter:
+    row = pages.connection.execute(_BY_ID, {"the_id": letter_id}).first()
+    if row is None:
+        raise _no_such_letter(letter_id)
+    return letter_of(row)
+
+
+def _no_such_letter(letter_id: str) -> WrongUse:
+    return WrongUse(f"there is no letter {letter_id!r}", remedy="Give an id (l000001) as `intake show` lists them.")
+
+
+def _sending(letter: Letter) -> Letter:
+    """Return the letter if it is being sent; raises LetterError otherwise: its fate was already recorded."""
+    if letter.state is not LetterState.SENDING:
+        raise LetterError(
+            f"letter {letter.id} is {letter.state.value}, not being sent",
+            remedy="Another process recorded its fate first; look at it again.",
+        )
+    return letter
+
+
+def _change(
+    pages: Pages,
+    letter: Letter,
+    state: LetterState,
+    event: str,
+    *,
+    at: datetime,
+    actor: str = "machine",
+    words: str = "",
+    values: Mapping[str, Any] | None = None,
+) -> Letter:
+    """Write a letter's new state with its log entry."""
+    changed = {"state": state.value, **({"error": words} if words else {}), **(values or {})}
+    pages.connection.execute(_UPDATE, {"the_id": letter.id, **changed})
+    detail = {"letter": letter.id, "now": {"state": state.value}} | ({"words": clean(words)} if words else {})
+    pages.append(event, detail, actor=actor, at=at, delivery_id=letter.delivery_id)
+    return letter_of(pages.connection.execute(_BY_ID, {"the_id": letter.id}).one())
+
+
+def drafts_of(pages: Pages, drafts: Sequence[LetterDraft], delivery_id: str, **particulars: Any) -> tuple[Letter, ...]:
+    """Queue the drafts that belong to one delivery; returns those that were queued."""
+    queued = (queue(pages, one, about=delivery_id, delivery_id=delivery_id, **particulars) for one in drafts)
+    return tuple(one for one in queued if one is not None)

@@ -26,7 +26,7 @@ from storage.records import (
     Timeliness,
     Why,
 )
-from storage.types import canonical, clean, fits, label, plain, utc_text
+from storage.types import canonical, clean, fits, label, plain, tidy, utc_text
 
 AUDITED = (
     *("source", "source_key", "channel", "received_at", "received_at_earliest", "received_by", "sha256", "size"),
@@ -154,7 +154,7 @@ def file_row(one: FiledFile, delivery_id: str, examination: int, number: int) ->
         "size": one.size,
         "sha256": one.sha256,
         "role": one.role,
-        "report": None if one.report is None else dict(one.report),
+        "report": None if one.report is None else tidy(one.report),
         "evidence": [list(pair) for pair in one.evidence],
     }
 
@@ -190,10 +190,16 @@ def storable(answers: Sequence[Answer]) -> tuple[tuple[Answer, ...], tuple[Why, 
         for name in NUMBERS:
             number: Decimal | None = getattr(answer, name)
             if number is not None and not fits(number):
-                answer = replace(answer, **{name: None})
+                answer = _without(answer, name)
                 flaws.append(Why("NUMBER_OUT_OF_RANGE", f"{answer.criterion_id}: {name}"))
         kept.append(answer)
     return tuple(kept), tuple(flaws)
+
+
+def _without(answer: Answer, name: str) -> Answer:
+    """Return the answer with one number left empty."""
+    empty: dict[str, Any] = {name: None}
+    return replace(answer, **empty)
 
 
 def answer_row(one: Answer, delivery_id: str, examination: int, number: int) -> dict[str, Any]:

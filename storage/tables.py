@@ -257,6 +257,7 @@ letters = Table(
     Column("in_reply_to", Words),
     Column("references", Words),
     Column("attempts", Integer, nullable=False),
+    Column("approved_by", Words),
     Column("next_attempt_at", UtcTime),
     Column("tried_at", UtcTime),
     Column("sent_at", UtcTime),
@@ -269,7 +270,6 @@ letters = Table(
     UniqueConstraint("message_id"),
     Index("ix_letters_queue", "state", "next_attempt_at"),
     Index("ix_letters_delivery", "delivery_id"),
-    Index("ix_letters_recipient", "recipient_folded", "tried_at"),
     Index("ix_letters_tried", "tried_at"),
 )
 """`about` is the delivery's id, or the key of a letter that belongs to none (a reminder)."""

@@ -94,7 +94,7 @@ class Json(TypeDecorator[Any]):
             return None
         spelled = canonical(value)
         if "\\ud" in spelled or "\\u0000" in spelled:
-            return canonical(_tidy(value))
+            return canonical(tidy(value))
         return spelled
 
     def process_result_value(self, value: str | None, dialect: Dialect) -> Any:
@@ -136,14 +136,14 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, default=_spell)
 
 
-def _tidy(value: Any) -> Any:
+def tidy(value: Any) -> Any:
     """Return a JSON-ready value with every text in it cleaned: what comes out again must be printable."""
     if isinstance(value, str):
         return clean(value)
     if isinstance(value, Mapping):
-        return {clean(key): _tidy(one) for key, one in value.items()}
+        return {clean(key): tidy(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_tidy(one) for one in value]
+        return [tidy(one) for one in value]
     return value
 
 

@@ -370,6 +370,7 @@ def _make_tables() -> None:
         sa.Column("in_reply_to", sa.Text()),
         sa.Column("references", sa.Text()),
         sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("approved_by", sa.Text()),
         sa.Column("next_attempt_at", MOMENT),
         sa.Column("tried_at", MOMENT),
         sa.Column("sent_at", MOMENT),
@@ -388,7 +389,6 @@ def _make_tables() -> None:
     )
     op.create_index("ix_letters_delivery", "letters", ["delivery_id"])
     op.create_index("ix_letters_queue", "letters", ["state", "next_attempt_at"])
-    op.create_index("ix_letters_recipient", "letters", ["recipient_folded", "tried_at"])
     op.create_index("ix_letters_tried", "letters", ["tried_at"])
     op.create_table(
         "sessions",
