@@ -23,6 +23,9 @@ _BY_MESSAGE_ID = select(letters).where(letters.c.message_id == bindparam("the_me
 _INSERT = insert(letters)
 _UPDATE = update(letters).where(letters.c.id == bindparam("the_id"))
 
+# So many ids go into one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535.
+IDS_AT_ONCE = 5000
+
 # A draft that nobody registered could receive says why; this code stands for "the roster has no address".
 NO_ADDRESS = "NO_REGISTERED_ADDRESS"
 
@@ -103,6 +106,18 @@ def note_bounce(pages: Pages, message_id: str, at: datetime, words: str) -> Lett
     if row is None or row.state not in (LetterState.SENT.value, LetterState.IN_DOUBT.value):
         return None
     return _change(pages, letter_of(row), LetterState.UNDELIVERED, "letter_undelivered", at=at, words=words)
+
+
+def letters_by_delivery(database: Database, delivery_ids: Sequence[str]) -> dict[str, tuple[Letter, ...]]:
+    """Return the letters of several deliveries, oldest first; one without letters is not named."""
+    found: dict[str, tuple[Letter, ...]] = {}
+    with database.reading() as connection:
+        for start in range(0, len(delivery_ids), IDS_AT_ONCE):
+            some = delivery_ids[start : start + IDS_AT_ONCE]
+            wanted = select(letters).where(letters.c.delivery_id.in_(some)).order_by(letters.c.created_at, letters.c.id)
+            for row in connection.execute(wanted):
+                found[row.delivery_id] = (*found.get(row.delivery_id, ()), letter_of(row))
+    return found
 
 
 def bracketed(message_id: str) -> str:

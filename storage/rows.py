@@ -12,6 +12,7 @@ from typing import Any
 from sqlalchemy import Row
 
 from storage.records import (
+    Account,
     Answer,
     Arrival,
     Channel,
@@ -22,6 +23,7 @@ from storage.records import (
     LetterKind,
     LetterState,
     LogEntry,
+    Role,
     State,
     Timeliness,
     Why,
@@ -289,6 +291,11 @@ def letter_of(row: Row[Any]) -> Letter:
 def body_sha256(subject: str, body: str) -> str:
     """Return the digest by which the log proves a letter's text."""
     return hashlib.sha256(canonical([clean(subject), clean(body)]).encode("ascii")).hexdigest()
+
+
+def account_of(row: Row[Any]) -> Account:
+    """Return the record of a row of `accounts`, without its password hash."""
+    return Account(row.name, row.full_name, Role(row.role), bool(row.disabled), row.created_at)
 
 
 def entry_of(row: Row[Any], detail: Any) -> LogEntry:

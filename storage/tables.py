@@ -348,7 +348,7 @@ failed_sign_ins = Table(
     "failed_sign_ins",
     metadata,
     Column("subject", Text, primary_key=True),
-    Column("count", Integer, nullable=False),
+    Column("failures", Integer, nullable=False),
     Column("last_at", UtcTime, nullable=False),
 )
 

@@ -193,7 +193,7 @@ def _make_tables() -> None:
     op.create_table(
         "failed_sign_ins",
         sa.Column("subject", sa.Text(), nullable=False),
-        sa.Column("count", sa.Integer(), nullable=False),
+        sa.Column("failures", sa.Integer(), nullable=False),
         sa.Column("last_at", MOMENT, nullable=False),
         sa.PrimaryKeyConstraint("subject", name="pk_failed_sign_ins"),
     )
