@@ -9,7 +9,7 @@ from datetime import datetime
 import msgspec
 
 from config.campaign import extend_closes
-from intake.console.desk import Done, Foreseen, NewClosing, Permission, Refused, Request, Shift
+from intake.console.desk import Done, Extension, Foreseen, Permission, Refused, Request, Shift
 from intake.filing import WriteLetters, history_of_agency, matter_of, standing_rule
 from intake.flow import current_rules
 from intake.office import Office, Rulebook
@@ -135,7 +135,7 @@ class OfficeClerk:
         else:
             letters.withhold(letter_id, by=by, reason=reason or "ARRIVED_OTHERWISE", at=self._office.clock())
 
-    def foresee_closing(self, closes: datetime) -> tuple[Shift, ...]:
+    def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
         """List the deliveries whose own timeliness would change if grace ended at `closes`."""
         book = current_rules(self._office)
         moved = msgspec.structs.replace(book.file.campaign, closes=closes)
@@ -147,7 +147,7 @@ class OfficeClerk:
                 shifts.append(Shift(one.id, one.receipt_no, one.agency, one.received_at, before, after))
         return tuple(shifts)
 
-    def change_closing(self, new: NewClosing) -> None:
+    def extend(self, extension: Extension) -> None:
         """
         Write the campaign's new version, log the act, and judge again what it touches.
 
@@ -155,16 +155,23 @@ class OfficeClerk:
         gets its new reading. The moment of receipt itself never changes.
         """
         office = self._office
-        account = self._accounts.usable(new.by)
+        account = self._accounts.usable(extension.by)
         if account.role is not Role.ADMIN and account.role is not Role.CLERK:
-            raise Refused(f"{new.by} may only look", remedy="Ask an account with the role clerk or admin.")
-        shifts = self.foresee_closing(new.closes)
+            raise Refused(f"{extension.by} may only look", remedy="Ask an account with the role clerk or admin.")
+        shifts = self.foresee_extension(extension.closes)
         file = extend_closes(
-            office.rules.book().file, closes=new.closes, by=new.approved_by, on=new.approved_on, basis=new.basis
+            office.rules.book().file,
+            closes=extension.closes,
+            by=extension.approved_by,
+            on=extension.approved_on,
+            basis=extension.basis,
         )
         now = office.clock()
-        note = f"closes moved to {new.closes.isoformat()} by {new.by}; approved by {new.approved_by}: {new.basis}"
-        office.ledger.record_campaign(file.campaign.id, file.digest, file.text, by=new.by, note=note, at=now)
+        note = (
+            f"closes moved to {extension.closes.isoformat()} by {extension.by};"
+            f" approved by {extension.approved_by}: {extension.basis}"
+        )
+        office.ledger.record_campaign(file.campaign.id, file.digest, file.text, by=extension.by, note=note, at=now)
         quiet = []
         for shift in shifts:
             delivery = office.ledger.delivery(shift.delivery_id)
@@ -172,7 +179,7 @@ class OfficeClerk:
                 office.ledger.act(
                     delivery.id,
                     Action.RETRY,
-                    by=new.by,
+                    by=extension.by,
                     reason="CLOSES_EXTENDED",
                     note=note,
                     at=now,
@@ -185,7 +192,7 @@ class OfficeClerk:
                 again = judge(counted, file.campaign) if counted is not None else None
                 quiet.append(Rejudged(delivery.id, shift.after, counted, again))
         if quiet:
-            office.ledger.rejudge(quiet, by=new.by, note=note, at=now)
+            office.ledger.rejudge(quiet, by=extension.by, note=note, at=now)
 
     def _judged(self, book: Rulebook) -> Sequence[Delivery]:
         """Return the campaign's deliveries that have a timeliness."""

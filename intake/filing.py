@@ -15,7 +15,7 @@ from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.letters import FileLine, Matter, write_letter
 from intake.steps.timeliness import Timing, judge
 from signatures.report import SignatureFinding, Verdict, as_json
-from storage.ledger import Ledger, Standing, StandingRule
+from storage.ledger import Ledger
 from storage.records import (
     Delivery,
     FiledFile,
@@ -26,6 +26,7 @@ from storage.records import (
     State,
     Why,
 )
+from storage.standing import Standing, StandingRule
 
 WriteLetters = Callable[[Receipt], Sequence[LetterDraft]]
 
