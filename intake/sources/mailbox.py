@@ -495,8 +495,7 @@ class _Mail:
         """
         Say what is known without reading the mail: when the server took it in, and how large it is.
 
-        Without an INTERNALDATE the moment is that of the last listing without the mail, in the sender's favour,
-        else of this one; both are kept.
+        Without an INTERNALDATE only an interval is known: from the last listing without the mail to this one.
         """
         if stored.size != self.octets:
             raise SourceError(
@@ -515,7 +514,7 @@ class _Mail:
         received_at, received_by, earliest = row.internal_date, "imap-internaldate", None
         if received_at is None:
             earliest = self._reader.not_there_at
-            received_at, received_by = earliest or seen_at, "listing-interval" if earliest else "first-seen"
+            received_at, received_by = seen_at, "listing-interval" if earliest else "first-seen"
             clocks.append(ClockReading("not_there_at", earliest))
             reasons.append(Why("INTERNALDATE_MISSING"))
         clocks.append(ClockReading("first_seen", seen_at))
