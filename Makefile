@@ -5,6 +5,7 @@ VENV := .venv
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Where the demonstration keeps everything; remove the folder to begin anew.
 VAR ?= var
+LISTEN ?= 127.0.0.1:8080
 # uv only resolves the lock files; it is a tool of `make lock` and no part of the program.
 UV_VERSION := 0.13.9
 UV := build/uv/bin/uv
@@ -23,7 +24,7 @@ setup: $(VENV)/.installed ## only the .venv, from the lock file; afterwards .ven
 
 run: $(VENV)/.installed ## the demonstration at http://127.0.0.1:8080; with INTAKE_CONFIG=office.toml the real service
 	@if [ -n "$$INTAKE_CONFIG" ]; then exec $(VENV)/bin/intake run --config "$$INTAKE_CONFIG"; \
-	else exec $(VENV)/bin/intake demo --var "$(VAR)"; fi
+	else exec $(VENV)/bin/intake demo --var "$(VAR)" --listen "$(LISTEN)"; fi
 
 test: check system-packages ## make check, then every test
 	$(VENV)/bin/pytest -q -n $(WORKERS) -m "not exhaustive"

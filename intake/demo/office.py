@@ -5,19 +5,22 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 import urllib.error
 import urllib.request
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+from config.campaign import load_campaign
 from config.errors import OfficeError
 from intake.demo.mail_sink import Inlet, Sink, serve
 from intake.demo.mailbox_server import MailboxServer
 from intake.demo.prepare import (
     OFFICE_ADDRESS,
+    ZONE,
     Ports,
     Premises,
     is_prepared,
@@ -69,20 +72,34 @@ async def _serve(place: Premises, listen: str, now: datetime) -> int:
     async def deliver(mail: bytes, at: datetime) -> None:
         await mailbox.deliver(mail, at)
 
+    servers: list[asyncio.Server] = []
+
+    async def start_mailbox(port: int) -> int:
+        return await mailbox.start(HOST, port)
+
+    async def start_sink(port: int) -> int:
+        servers.append(await serve(Sink(place.sink), HOST, port))
+        return _port_of(servers[-1])
+
+    async def start_inlet(port: int) -> int:
+        servers.append(await serve(Inlet(OFFICE_ADDRESS, deliver), HOST, port))
+        return _port_of(servers[-1])
+
     wanted = last_ports(place)
-    ports = Ports(*(_free_port(port, what) for port, what in _named(wanted)))
-    host, _, port = listen.rpartition(":")
-    address = f"{host}:{_free_port(int(port), 'the console', host)}"
-    await mailbox.start(HOST, ports.imap)
-    sink = await serve(Sink(place.sink), HOST, ports.sink)
-    inlet = await serve(Inlet(OFFICE_ADDRESS, deliver), HOST, ports.inlet)
-    set_ports(place, ports, address)
-    renew_lists(place, load_pki(place), now)
     try:
+        ports = Ports(
+            imap=await _start(start_mailbox, wanted.imap, "the mailbox"),
+            sink=await _start(start_sink, wanted.sink, "the mail sink"),
+            inlet=await _start(start_inlet, wanted.inlet, "the mail inlet"),
+        )
+        host, _, port = listen.rpartition(":")
+        address = f"{host}:{await _start(partial(_probe, host), int(port), 'the console')}"
+        set_ports(place, ports, address)
+        renew_lists(place, load_pki(place), now)
         return await _with_service(place, address, ending)
     finally:
-        sink.close()
-        inlet.close()
+        for server in servers:
+            server.close()
         await mailbox.stop()
 
 
@@ -140,29 +157,36 @@ def _answers(url: str) -> bool:
         return False
 
 
-def _named(ports: Ports) -> tuple[tuple[int, str], ...]:
-    return (ports.imap, "the mailbox"), (ports.sink, "the mail sink"), (ports.inlet, "the mail inlet")
-
-
-def _free_port(wanted: int, what: str, host: str = HOST) -> int:
-    """Return `wanted` if it is free, else a free port near it, else any; a change is said."""
+async def _start(start: Callable[[int], Awaitable[int]], wanted: int, what: str) -> int:
+    """Start something on the port `wanted`, else on one near it, else on any; return the port. A change is said."""
     for port in (wanted, *range(wanted + 1, wanted + NEIGHBOURING_PORTS), 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind((host, port))
-            except OSError:
-                continue
-            free = int(probe.getsockname()[1])
-        if free != wanted:
-            _say(f"Port {wanted} is taken; {what} listens on {free} instead.")
-        return free
-    raise OfficeError(f"no port is free on {host} for {what}", remedy="Name another address: --listen 127.0.0.1:8081")
+        try:
+            served = await start(port)
+        except OSError:
+            continue
+        if served != wanted and wanted != 0:
+            _say(f"Port {wanted} is taken; {what} listens on {served} instead.")
+        return served
+    raise OfficeError(f"no port is free for {what}", remedy="Name another address: make run LISTEN=127.0.0.1:8081")
+
+
+async def _probe(host: str, port: int) -> int:
+    """Return `port` (0: a free one) if the console, which is another process, could listen there; else OSError."""
+    server = await asyncio.start_server(lambda _reader, writer: writer.close(), host, port)
+    found = _port_of(server)
+    server.close()
+    await server.wait_closed()
+    return found
+
+
+def _port_of(server: asyncio.Server) -> int:
+    return int(server.sockets[0].getsockname()[1])
 
 
 def _welcome(place: Premises, address: str) -> str:
     logins = "\n".join("    " + line for line in place.logins.read_text(encoding="utf-8").splitlines())
     command = _command()
+    closes = load_campaign(place.var / "campaign.toml").campaign.closes.astimezone(ZONE)
     return f"""
 The console:  http://{address}/
 
@@ -173,9 +197,11 @@ What to look at
   1. The board: every agency of the sample roster, also those that have sent nothing.
   2. The intake log: filed, held, set aside, linked, withdrawn; open one and read its checks, files, timeline, letters.
   3. The letters that would have left: "mail sink" in the console. No letter leaves this machine.
-  4. The campaign closed last midnight. Extend it as a recorded act (in the console under the cut-offs, or with
-       {command} campaign extend --config {_short(place.config)} …), then send one more mail and watch it being filed:
-       {command} demo-send --agency tanhlinh
+  4. The campaign closed {closes:%d/%m/%Y %H:%M}. Extend it as a recorded act, in the console under the cut-offs, or:
+       {command} campaign extend --config {_short(place.config)} --by quantri \\
+         --basis "Gia hạn" --closes {closes + timedelta(days=14):%Y-%m-%dT%H:%M:%S}+07:00
+  5. Send one more mail with a signed form, as an agency would, and watch it being filed and answered:
+       {command} demo-send --agency tanhlinh{"" if place.var.name == "var" else f" --var {_short(place.var)}"}
 
 Everything lies in {_short(place.var)}/ (the service's log: {_short(place.var / "service.log")}).
 Ctrl-C ends everything; `make run` continues.
