@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import parse_qsl, urlencode
@@ -102,6 +103,7 @@ def create_app(office: Desk) -> Starlette:
         ],
         middleware=[Middleware(Headers, https=office.served_by_https)],
         exception_handlers={HTTPException: reception.http_error, Exception: reception.bug},
+        lifespan=reception.lifespan,
         max_body_size=MAX_FORM_BYTES,
     )
 
@@ -115,6 +117,14 @@ class Reception:
         self._templates = environment(desk)
         self._static = static_files()
         self._easel = Easel(desk.vault)
+
+    @asynccontextmanager
+    async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
+        """Let the drawing process end with the server."""
+        try:
+            yield
+        finally:
+            await run_in_threadpool(self._easel.close)
 
     def route(self, room: Room) -> Route:
         """Return the route of `room`."""

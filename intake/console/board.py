@@ -12,14 +12,12 @@ from starlette.responses import Response
 from config.roster import Agency
 from intake.console.visit import Visit
 from intake.console.words import STATES, TIMELINESS, Word, word
-from storage.queries import LogFilter
-from storage.records import Channel, Delivery, Letter, LetterKind, LetterState, State
+from storage.letters import letters_by_delivery
+from storage.queries import BOARD_STATES
+from storage.records import Delivery, Letter, LetterKind, LetterState
 
 # The board's states (contract section 5), in the order in which the bar shows them.
-BOARD_STATES = ("filed", "held", "received", "returned", "withdrawn", "missing")
-# A shelved delivery waits like one that was just received; copies and other mail stand for nobody.
-_AS_ON_BOARD = {State.SHELVED: "received"}
-_STANDS_FOR_NOBODY = frozenset({State.SET_ASIDE, State.LINKED, State.DISMISSED})
+IN_ORDER = ("filed", "held", "received", "returned", "withdrawn", "missing")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +62,7 @@ def show(visit: Visit) -> Response:
     shown = [
         row
         for row in rows
-        if (chosen not in BOARD_STATES or row.state == chosen) and (timed not in TIMELINESS or row.timeliness == timed)
+        if (chosen not in IN_ORDER or row.state == chosen) and (timed not in TIMELINESS or row.timeliness == timed)
     ]
     return visit.page(
         "board.html",
@@ -75,7 +73,7 @@ def show(visit: Visit) -> Response:
         total=len(rows),
         sums=sums_of(rows),
         times=_times_of(rows),
-        chosen=chosen if chosen in BOARD_STATES else "",
+        chosen=chosen if chosen in IN_ORDER else "",
         timed=timed if timed in TIMELINESS else "",
     )
 
@@ -88,21 +86,16 @@ def rows_of(visit: Visit, agencies: Sequence[Agency]) -> list[Row]:
     correspondence stand for nobody: an agency that sent only those is still missing.
     """
     desk = visit.desk
-    standing: dict[str, Delivery] = {}
-    for one in desk.queries.deliveries(LogFilter(campaign=desk.campaign().id, limit=None)):
-        if one.agency is None or one.state in _STANDS_FOR_NOBODY:
-            continue
-        known = standing.get(one.agency)
-        if known is None or (one.operative, one.received_at) > (known.operative, known.received_at):
-            standing[one.agency] = one
+    standing = desk.queries.standing_deliveries(desk.campaign().id)
+    here = {agency.id: standing[agency.id] for agency in agencies if agency.id in standing}
+    letters = letters_by_delivery(desk.ledger.database, [one.id for one in here.values()])
     rows = []
     for agency in agencies:
-        delivery = standing.get(agency.id)
+        delivery = here.get(agency.id)
         if delivery is None:
             rows.append(Row(agency, "missing"))
             continue
-        state = _AS_ON_BOARD.get(delivery.state, delivery.state.value)
-        rows.append(Row(agency, state, delivery, _acknowledgement(desk.ledger.letters.letters_of(delivery.id))))
+        rows.append(Row(agency, BOARD_STATES[delivery.state], delivery, _acknowledgement(letters.get(delivery.id, ()))))
     return rows
 
 
@@ -110,7 +103,7 @@ def sums_of(rows: Sequence[Row]) -> list[Sum]:
     """Return the count of each state in the board's order; they add up to the number of rows."""
     counted = Counter(row.state for row in rows)
     sums, start = [], 0.0
-    for state in BOARD_STATES:
+    for state in IN_ORDER:
         width = 100 * counted[state] / len(rows) if rows else 0.0
         sums.append(Sum(state, word(STATES, state), counted[state], start, width))
         start += width
@@ -134,8 +127,3 @@ def _acknowledgement(letters: Sequence[Letter]) -> Letter | None:
     ]
     own = [one for one in letters if one.kind is not LetterKind.REMINDER]
     return troubled[0] if troubled else own[-1] if own else None
-
-
-def came_by_wrong_channel(row: Row) -> bool:
-    """Whether the delivery came by another channel than the agency's own."""
-    return row.delivery is not None and row.delivery.channel not in (Channel(row.agency.channel), Channel.HAND)

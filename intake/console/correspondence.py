@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from config.errors import OfficeError
 from intake.console.access import may
-from intake.console.desk import CaughtLetter, Refused
+from intake.console.desk import CaughtLetter
 from intake.console.register import names_of
 from intake.console.visit import Visit
 from intake.console.words import LETTER_STATES
@@ -72,8 +73,8 @@ def settle(visit: Visit) -> Response:
             clerk.approve_letter(letter.id, by)
         else:
             clerk.settle_letter(letter.id, resend=do == "resend", reason=reason[:500], by=by)
-    except Refused as refusal:
-        return _page(visit, letter, f"{refusal} {refusal.remedy}", status=409)
+    except OfficeError as refusal:
+        return _page(visit, letter, f"{refusal}. {refusal.remedy}", status=409)
     return visit.go(f"/letters/{letter.id}", "letter-withheld" if do == "withhold" else "letter-approved")
 
 
@@ -86,7 +87,7 @@ def sink(visit: Visit) -> Response:
 def caught(visit: Visit) -> Response:
     """Answer with one caught letter, as text."""
     key = visit.place("key")
-    letter = next((one for one in _caught(visit) if one.key == key), None)
+    letter = next((one for one in _caught(visit) if one.name == key), None)
     if letter is None:
         raise HTTPException(404)
     return visit.page("caught.html", title="Thư đã bắt", letter=letter)

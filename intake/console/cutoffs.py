@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
-from intake.console.desk import Extension, Refused, Shift
+from config.errors import OfficeError
+from intake.console.desk import Extension, Shift
 from intake.console.register import names_of
 from intake.console.visit import Visit
 
@@ -32,6 +33,7 @@ class Typed:
 def show(visit: Visit) -> Response:
     """Answer with the cut-offs, their basis, the further milestones and the versions there have been."""
     desk = visit.desk
+    versions = desk.campaign_versions() if desk.campaign_versions else ()
     return visit.page(
         "campaign.html",
         title="Đợt đánh giá",
@@ -39,7 +41,7 @@ def show(visit: Visit) -> Response:
         today=visit.now.astimezone(desk.zone).date(),
         roster=desk.roster(),
         catalogue=desk.catalogue() if desk.catalogue else None,
-        versions=list(desk.campaign_versions()) if desk.campaign_versions else [],
+        versions=sorted(versions, key=lambda one: one.at, reverse=True),
     )
 
 
@@ -72,8 +74,8 @@ def extend(visit: Visit) -> Response:
                 names=names_of(visit),
             )
         visit.desk.clerk.extend(extension)
-    except Refused as refusal:
-        return _form(visit, _with_flaw(typed, f"{refusal} {refusal.remedy}"), status=409)
+    except OfficeError as refusal:
+        return _form(visit, _with_flaw(typed, f"{refusal}. {refusal.remedy}"), status=409)
     return visit.go("/campaign", "extended")
 
 
@@ -86,7 +88,11 @@ def _read(
     form: Mapping[str, str], zone: ZoneInfo, by: str, now: datetime
 ) -> tuple[Typed, Extension | None]:  # fmt: skip
     """Read what was typed; with any flaw there is no extension, and every flaw is told at once."""
-    typed = Typed(*(form.get(key, "").strip()[:MAX_TEXT] for key in Typed.__slots__ if key != "flaws"))
+
+    def field(name: str) -> str:
+        return form.get(name, "").strip()[:MAX_TEXT]
+
+    typed = Typed(field("closes_day"), field("closes_time"), field("basis"), field("approved_by"), field("approved_on"))
     flaws = []
     day, approved_on = _day(typed.closes_day), _day(typed.approved_on)
     moment = _time(typed.closes_time)

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from config.errors import OfficeError
 from intake.console.choices import CHOICES, needs_note
-from intake.console.desk import Permission, Refused, Request
+from intake.console.desk import Permission, Request
 from intake.console.register import names_of
 from intake.console.visit import Visit
 from intake.console.words import ACTION_MEANINGS, ACTIONS
@@ -65,8 +66,8 @@ def answer(visit: Visit) -> Response:
                 target_name=names_of(visit).get(request.target, request.target),
             )
         done = visit.desk.clerk.act(request)
-    except Refused as refusal:
-        return _form(visit, delivery, action, visit.form, (f"{refusal} {refusal.remedy}",), status=409)
+    except OfficeError as refusal:
+        return _form(visit, delivery, action, visit.form, (f"{refusal}. {refusal.remedy}",), status=409)
     if done.waits_for_second:
         return visit.go(f"/deliveries/{delivery.id}", "asked")
     following = _next_undecided(visit, delivery)

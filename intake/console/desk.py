@@ -142,17 +142,33 @@ class HealthLine:
     remedy: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class CaughtLetter:
-    """A letter that the demonstration's mail sink caught; texts are shown as text, whatever they hold."""
+class CaughtLetter(Protocol):
+    """A letter that the demonstration's mail sink caught (intake/demo/caught.py); shown as text, whatever it holds."""
 
-    key: str
-    caught_at: datetime
-    sender: str
-    to: tuple[str, ...]
-    subject: str
-    text: str
-    headers: tuple[tuple[str, str], ...] = ()
+    @property
+    def name(self) -> str:
+        """The name by which its page is called."""
+
+    @property
+    def caught_at(self) -> datetime: ...
+
+    @property
+    def envelope_from(self) -> str: ...
+
+    @property
+    def to(self) -> tuple[str, ...]: ...
+
+    @property
+    def subject(self) -> str: ...
+
+    @property
+    def message_id(self) -> str: ...
+
+    @property
+    def in_reply_to(self) -> str: ...
+
+    @property
+    def text(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)

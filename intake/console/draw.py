@@ -1,10 +1,10 @@
-"""Draws one page of a PDF from standard input to standard output; runs alone, in a process with limits."""
+"""Draws one page of a PDF; runs in a worker process with limits, since the file may be hostile."""
 
 from __future__ import annotations
 
 import io
-import resource
-import sys
+from dataclasses import dataclass
+from typing import Literal
 
 import pypdfium2
 from PIL import Image
@@ -12,47 +12,52 @@ from PIL import Image
 # Enough to read on a screen; a page may claim any size in points, so the picture's size is what is bounded.
 MAX_WIDTH = 1100
 MAX_HEIGHT = 1600
-# PDFium needs some 100 MiB for an ordinary scan; a bomb meets this wall instead of the machine's.
-MAX_MEMORY_BYTES = 1024**3
-MAX_CPU_SECONDS = 12
-
-EXIT_BROKEN, EXIT_LOCKED, EXIT_NO_PAGE = 2, 3, 4
+# Forms are black on white with a red seal: a small palette keeps them readable at a third of the size.
+COLOURS = 48
 
 
-def main() -> int:
-    """Read the PDF, print its number of pages, a line feed, and the page as PNG; the exit status says what failed."""
-    resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
-    resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_SECONDS, MAX_CPU_SECONDS))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    number = int(sys.argv[1])
-    data = sys.stdin.buffer.read()
+@dataclass(frozen=True, slots=True)
+class DrawTask:
+    """Which page to draw, from 1, of which bytes."""
+
+    data: bytes
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """The page as PNG and how many pages there are; `png` is empty where `trouble` says why there is none."""
+
+    png: bytes
+    pages: int
+    trouble: Literal["", "locked", "broken", "no_page"] = ""
+
+
+def draw(task: DrawTask) -> Drawing:
+    """Draw one page; what is wrong with the file is an answer, never an exception."""
     try:
-        document = pypdfium2.PdfDocument(data)
+        document = pypdfium2.PdfDocument(task.data)
     except pypdfium2.PdfiumError as cause:
-        return EXIT_LOCKED if "password" in str(cause).lower() else EXIT_BROKEN
+        return Drawing(b"", 0, "locked" if "password" in str(cause).lower() else "broken")
     pages = len(document)
-    if not 1 <= number <= pages:
-        return EXIT_NO_PAGE
+    if not 1 <= task.number <= pages:
+        return Drawing(b"", pages, "no_page")
     try:
-        picture = _picture(document, number - 1)
-    except (pypdfium2.PdfiumError, ValueError, MemoryError):
-        return EXIT_BROKEN
-    out = io.BytesIO()
-    # Forms are black on white with a red seal: a palette keeps them readable at a third of the size.
-    picture.convert("RGB").quantize(64).save(out, "PNG", optimize=False)
-    sys.stdout.buffer.write(b"%d\n" % pages + out.getvalue())
-    return 0
+        return Drawing(_png(document, task.number - 1), pages)
+    except (pypdfium2.PdfiumError, ValueError):
+        return Drawing(b"", pages, "broken")
+    finally:
+        document.close()
 
 
-def _picture(document: pypdfium2.PdfDocument, index: int) -> Image.Image:
+def _png(document: pypdfium2.PdfDocument, index: int) -> bytes:
     page = document[index]
     width, height = page.get_size()
     if not (width > 0 and height > 0):
         raise ValueError(f"a page of {width} by {height} points")
     scale = min(MAX_WIDTH / width, MAX_HEIGHT / height, 4.0)
-    picture: Image.Image = page.render(scale=scale, may_draw_forms=True).to_pil()
-    return picture
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    # A ribbon of a page must not become a picture without height.
+    picture: Image.Image = page.render(scale=max(scale, 1 / min(width, height))).to_pil()
+    out = io.BytesIO()
+    picture.convert("RGB").quantize(COLOURS, method=Image.Quantize.FASTOCTREE).save(out, "PNG")
+    return out.getvalue()

@@ -2,96 +2,93 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 import threading
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from config.isolation import MiB, TaskFailed, Worker
+from intake.console.draw import Drawing, DrawTask, draw
 from storage.vault import Vault
 
 # A form is a few megabytes; what is larger is downloaded instead of drawn.
-MAX_PDF_BYTES = 40 * 1024 * 1024
+MAX_PDF_BYTES = 40 * MiB
+# PDFium needs some 100 MiB for an ordinary scan; a bomb meets this wall instead of the machine's.
+WORKER_BYTES = 1024 * MiB
 # A page that takes longer than this to draw is not a form's page.
-TIMEOUT_SECONDS = 15
-# Two at once on a small office PC; a third visitor waits for one of them, but no longer than a page takes.
-AT_ONCE = 2
-# Clerks look at the same pages again (back from the decision form): some sixty pages at about 150 KB.
-KEPT_BYTES = 10 * 1024 * 1024
+TIMEOUT_SECONDS = 12.0
+# Clerks look at the same pages again (back from the decision form): some hundred pages at about 100 KB.
+KEPT_BYTES = 10 * MiB
+# What could not be drawn is remembered too, so that a hostile page costs its time only once.
+KEPT_DRAWINGS = 500
 
-
-class NoPicture(Exception):
-    """This page cannot be drawn; the words say why, in Vietnamese, for the place where the picture would be."""
+_TROUBLES: Mapping[str, str] = {
+    "locked": "Tệp cần mật khẩu.",
+    "no_page": "Không có trang này.",
+    "broken": "Không hiển thị được trang này; tệp có thể bị hỏng.",
+    "TOO_SLOW": "Trang này mất quá nhiều thời gian để hiển thị.",
+    "TOO_MUCH_MEMORY": "Trang này cần quá nhiều bộ nhớ để hiển thị.",
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """One page as PNG, and how many pages the document has."""
+    """One page as PNG and the number of pages; without PNG, `words` say why (Vietnamese)."""
 
     png: bytes
-    pages: int
+    pages: int | None
+    words: str = ""
 
 
 class Easel:
-    """Draws pages and keeps the latest ones; safe to use from several threads."""
+    """Draws pages and keeps the latest ones; safe to use from several threads. Close it when done."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
+        self._worker = Worker(draw, memory_bytes=WORKER_BYTES, name="intake-easel")
         self._kept: OrderedDict[tuple[str, int], Picture] = OrderedDict()
         self._bytes = 0
         self._lock = threading.Lock()
-        self._places = threading.BoundedSemaphore(AT_ONCE)
+
+    def close(self) -> None:
+        """End the drawing process."""
+        self._worker.close()
 
     def pages_of(self, sha256: str) -> int | None:
         """How many pages the document has, None until one of its pages was drawn."""
         with self._lock:
-            return next((one.pages for (digest, _), one in self._kept.items() if digest == sha256), None)
+            counted = (one.pages for (digest, _), one in self._kept.items() if digest == sha256)
+            return next((one for one in counted if one), None)
 
-    def draw(self, sha256: str, number: int) -> Picture:
+    def picture(self, sha256: str, number: int) -> Picture:
         """
-        Return page `number` (from 1) of the PDF with this digest.
+        Return page `number` (from 1) of the PDF with this digest, or words about why it cannot be drawn.
 
-        Raises NoPicture for what is too large, too slow, broken, locked, or has no such page; VaultError when the
-        bytes are not there.
+        Raises VaultError when the bytes are not there or are no longer what arrived.
         """
+        key = (sha256, number)
         with self._lock:
-            kept = self._kept.get((sha256, number))
+            kept = self._kept.get(key)
             if kept is not None:
-                self._kept.move_to_end((sha256, number))
+                self._kept.move_to_end(key)
                 return kept
-        length = self._vault.size(sha256)
-        if length is not None and length > MAX_PDF_BYTES:
-            raise NoPicture("Tệp quá lớn để xem trước.")
-        if not self._places.acquire(timeout=TIMEOUT_SECONDS):
-            raise NoPicture("Hệ thống đang bận xử lý trang khác; xin tải lại sau ít phút.")
-        try:
-            picture = _draw_apart(self._vault.read(sha256), number)
-        finally:
-            self._places.release()
-        self._keep((sha256, number), picture)
-        return picture
-
-    def _keep(self, key: tuple[str, int], picture: Picture) -> None:
+        picture = self._draw(sha256, number)
         with self._lock:
             if key not in self._kept:
                 self._kept[key] = picture
                 self._bytes += len(picture.png)
-            while self._bytes > KEPT_BYTES:
+            while self._bytes > KEPT_BYTES or len(self._kept) > KEPT_DRAWINGS:
                 _, gone = self._kept.popitem(last=False)
                 self._bytes -= len(gone.png)
+        return picture
 
-
-def _draw_apart(data: bytes, number: int) -> Picture:
-    """Draw in a child process: whatever the file does to the drawing library, it does it there."""
-    command = [sys.executable, "-m", "intake.console.draw", str(number)]
-    try:
-        child = subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT_SECONDS, check=False)
-    except subprocess.TimeoutExpired as late:
-        raise NoPicture("Trang này mất quá nhiều thời gian để hiển thị.") from late
-    except OSError as cause:
-        raise NoPicture("Máy chủ không mở được chương trình hiển thị trang.") from cause
-    head, newline, png = child.stdout.partition(b"\n")
-    if child.returncode != 0 or not newline or not head.isdigit() or not png.startswith(b"\x89PNG"):
-        reasons = {3: "Tệp cần mật khẩu.", 4: "Không có trang này."}
-        raise NoPicture(reasons.get(child.returncode, "Không hiển thị được trang này; tệp có thể bị hỏng."))
-    return Picture(png, int(head))
+    def _draw(self, sha256: str, number: int) -> Picture:
+        length = self._vault.size(sha256)
+        if length is not None and length > MAX_PDF_BYTES:
+            return Picture(b"", None, "Tệp quá lớn để xem trước.")
+        try:
+            drawn = self._worker.call(DrawTask(self._vault.read(sha256), number), timeout_seconds=TIMEOUT_SECONDS)
+        except TaskFailed as failure:
+            return Picture(b"", None, _TROUBLES.get(failure.code, _TROUBLES["broken"]))
+        assert isinstance(drawn, Drawing)
+        return Picture(drawn.png, drawn.pages, _TROUBLES[drawn.trouble] if drawn.trouble else "")

@@ -13,13 +13,12 @@ from starlette.responses import Response, StreamingResponse
 
 from intake.console.access import may
 from intake.console.checks import checks_of
-from intake.console.preview import NoPicture
 from intake.console.register import names_of
 from intake.console.showing import visible
 from intake.console.visit import Visit
 from intake.console.words import ACTION_MEANINGS, ACTIONS, CHANGED_AFTER, COVERS, REVOCATION
 from storage.queries import LogFilter
-from storage.records import Delivery, Role, State
+from storage.records import Delivery, Role
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 DOWNLOAD_CHUNK = 256 * 1024
@@ -52,9 +51,10 @@ def show(visit: Visit) -> Response:
         "submission.html",
         title=delivery.receipt_no or "Văn bản đến",
         delivery=delivery,
-        shown=shown,
         files=files,
         form=form,
+        answers=shown["form"]["answers"],
+        flaws=shown["form"]["flaws"],
         signatures=signatures,
         checks=checks_of(delivery, signatures, names.get(delivery.agency or "")),
         agency_name=names.get(delivery.agency or ""),
@@ -135,14 +135,13 @@ def download(visit: Visit) -> Response:
 
 
 def picture(visit: Visit) -> Response:
-    """Answer with one page of a PDF of this delivery as PNG; 404 with words where it cannot be drawn."""
+    """Answer with one page of a PDF of this delivery as PNG, or with a picture of words where it cannot be drawn."""
     blob = _blob(visit)
     if blob.media_type != "application/pdf":
         raise HTTPException(404)
-    try:
-        drawn = visit.easel.draw(blob.sha256, int(visit.place("number")))
-    except NoPicture as why:
-        return Response(_words_as_picture(str(why)), media_type="image/svg+xml")
+    drawn = visit.easel.picture(blob.sha256, int(visit.place("number")))
+    if not drawn.png:
+        return Response(_words_as_picture(drawn.words), media_type="image/svg+xml")
     # The picture of a digest never changes, but who may see it can: so the browser keeps it only for this session.
     return Response(drawn.png, media_type="image/png", headers={"Cache-Control": "private, max-age=600"})
 
@@ -189,6 +188,3 @@ def _words_as_picture(words: str) -> str:
         f"{words}</text>"
         "</svg>"
     )
-
-
-UNDECIDED = frozenset({State.HELD, State.SHELVED})
