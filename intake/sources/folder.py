@@ -12,8 +12,8 @@ from pathlib import Path, PurePosixPath
 
 from config.settings import FolderSource
 from intake.ports import ByteSink, Memory, SourceError, Stored, Waiting
-from intake.sources.folder_aside import put_aside
 from intake.sources.bundles import BundleFile, ContentChanged, write_bundle
+from intake.sources.folder_aside import put_aside
 from intake.sources.folder_diary import LISTING, Diary, Seen
 from intake.sources.folder_listing import PROCESSED, FoundFile, Group, Listing, list_folder, read_plain
 from intake.sources.folder_moment import Sighting, moment_of
