@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from signatures.formats.pdf_filters import Budget, TooCostly, decode
-from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Reader, Ref, Stream, Value
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value
 from signatures.formats.pdf_tables import Entry, MadeRows, Section, read_section
 
 # The longest lawful history seen has about fifty revisions; each costs a comparison for every signature before it.
@@ -68,6 +68,11 @@ class PdfFile:
         if known.stop > limit:
             raise PdfSyntaxError("the table runs past the end")
         return known
+
+    def forget_objects(self) -> None:
+        """Drop what was read before the file was unlocked."""
+        self._objects.clear()
+        self._streams.clear()
 
     def count_read(self) -> None:
         """Count one object read; TooCostly beyond the limit."""
@@ -226,7 +231,7 @@ class View:
             value = self.get(number)
             if isinstance(value, Stream) and value.head.get("Type") == "ObjStm":
                 try:
-                    pairs, _, _ = self._object_stream(number)
+                    pairs, _, _ = self.object_stream(number)
                 except PdfSyntaxError:
                     continue
                 for index, (inside, _) in enumerate(pairs):
@@ -260,6 +265,16 @@ class View:
             if entry.kind == "c":
                 return self._from_stream(number, entry)
             return self._at(number, entry.place)
+        except PdfSyntaxError:
+            return None
+
+    def placed_at(self, number: int, place: int) -> Placed | None:
+        """Return the object `number` that stands exactly at `place`, None if it does not."""
+        found = _OBJECT.match(self.file.data, place, self.end)
+        if found is None or int(found[1]) != number:
+            return None
+        try:
+            return self._read(number, found)
         except PdfSyntaxError:
             return None
 
@@ -350,7 +365,8 @@ class View:
         finally:
             self._stack.discard(number)
 
-    def _object_stream(self, number: int) -> tuple[list[tuple[int, int]], bytes, int]:
+    def object_stream(self, number: int) -> tuple[list[tuple[int, int]], bytes, int]:
+        """Return (number, offset) of each object in the stream, its decoded bytes and where the first object begins."""
         entry = self.locate(number)
         if entry is None or entry.kind != "n" or number in self._stack:
             raise PdfSyntaxError(f"object stream {number} is not there")
@@ -375,7 +391,7 @@ class View:
         return pairs, data, first
 
     def _from_stream(self, number: int, entry: Entry) -> Placed | None:
-        pairs, data, first = self._object_stream(entry.place)
+        pairs, data, first = self.object_stream(entry.place)
         index = entry.detail
         if not (0 <= index < len(pairs)) or pairs[index][0] != number:
             matching = [place for place, (inside, _) in enumerate(pairs) if inside == number]
@@ -392,29 +408,20 @@ class View:
         return known
 
 
-def unlock(file: PdfFile, view: View) -> None:
-    """
-    Open an encrypted file with the empty password; nothing happens for one that is not encrypted.
-
-    Raises `pdf_crypt.Locked` where that does not open it.
-    """
-    if view.trailer.get("Encrypt") is None:
-        return
-    # The decryption library is heavy (and slow to load); only encrypted files need it.
+def unlock(file: PdfFile, view: View) -> str:
+    """Open an encrypted file with the empty password; return "" if that opened it, else why it stays shut."""
+    # The decryption library is heavy and slow to load; only encrypted files need it.
     from signatures.formats.pdf_crypt import Decryptor, Locked
 
     settings = view.resolve(view.trailer.get("Encrypt"))
     if not isinstance(settings, Dictionary):
-        raise Locked("the encryption dictionary is missing")
+        return "the encryption dictionary is missing"
     identifiers = view.resolve(view.trailer.get("ID"))
     first = view.resolve(identifiers[0]) if isinstance(identifiers, list) and identifiers else b""
-    file.decryptor = Decryptor(
-        file.data[settings.start : settings.stop], first if isinstance(first, bytes) else b""
-    )
-    file._objects.clear()
-    file._streams.clear()
-
-
-def is_name(value: Value, text: str) -> bool:
-    """Say whether `value` is the name `text`."""
-    return isinstance(value, Name) and value == text
+    try:
+        decryptor = Decryptor(file.data[settings.start : settings.stop], first if isinstance(first, bytes) else b"")
+    except Locked as cause:
+        return str(cause)
+    file.decryptor = decryptor
+    file.forget_objects()
+    return ""

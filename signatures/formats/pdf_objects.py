@@ -73,9 +73,9 @@ class Stream:
 Value: TypeAlias = "None | bool | int | float | Name | bytes | Ref | list[Value] | Dictionary | Stream"
 
 _WHITE = rb"\x00\t\n\x0c\r "
-_SKIP = re.compile(rb"(?:[" + _WHITE + rb"]+|%[^\r\n]*)*")
+_SKIP = re.compile(rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+")
 _TOKEN = re.compile(
-    rb"(?:[" + _WHITE + rb"]+|%[^\r\n]*)*"
+    rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+"
     rb"(?:"
     rb"/(?P<name>[^" + _WHITE + rb"()<>\[\]{}/%]*)"
     rb"|(?P<ref>\d{1,10}[" + _WHITE + rb"]+\d{1,5}[" + _WHITE + rb"]+R(?![^" + _WHITE + rb"()<>\[\]{}/%]))"
@@ -92,7 +92,7 @@ _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _HARD = re.compile(rb"[()\\\r]")
 _WORDS: dict[bytes, bool | None] = {b"true": True, b"false": False, b"null": None}
 _DROP_WHITE = bytes.maketrans(b"", b"")
-_STREAM = re.compile(rb"(?:[" + _WHITE + rb"]+|%[^\r\n]*)*stream(\r\n|\n|\r(?!\n))?")
+_STREAM = re.compile(rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+stream(\r\n|\n|\r(?!\n))?")
 
 
 class _Mark:

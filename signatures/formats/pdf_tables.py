@@ -74,6 +74,10 @@ class Rows:
         """Yield all numbers that have an entry, 0 excepted."""
         raise NotImplementedError
 
+    def streams(self) -> set[int]:
+        """Return the numbers of the object streams in which objects of this table lie."""
+        return set()
+
 
 @dataclass(slots=True)
 class TableRows(Rows):
@@ -133,6 +137,20 @@ class StreamRows(Rows):
         for first, count, _ in self.ranges:
             yield from range(max(first, 1), first + count)
 
+    def streams(self) -> set[int]:
+        """Return the numbers of the object streams in which objects of this table lie."""
+        one, two, three = self.widths
+        if not one:
+            return set()
+        step = one + two + three
+        kind = (2).to_bytes(one, "big")
+        data = self.data
+        return {
+            int.from_bytes(data[at + one : at + one + two], "big")
+            for at in range(0, len(data) - step + 1, step)
+            if data[at : at + one] == kind
+        }
+
 
 @dataclass(slots=True)
 class MadeRows(Rows):
@@ -147,6 +165,10 @@ class MadeRows(Rows):
     def numbers(self) -> Iterator[int]:
         """Yield all numbers that have an entry."""
         yield from self.entries
+
+    def streams(self) -> set[int]:
+        """Return the numbers of the object streams in which objects of this table lie."""
+        return {entry.place for entry in self.entries.values() if entry.kind == "c"}
 
 
 _ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])")

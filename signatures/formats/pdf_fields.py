@@ -1,0 +1,209 @@
+"""Finds every place in a PDF where a signature is, or is said to be."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from signatures.formats.pdf_file import Placed, PdfFile, View
+from signatures.formats.pdf_filters import TooCostly
+from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Reader, Ref, Value, text_of
+
+# A form of a ministry has some hundred fields; a form of ten thousand has never been seen.
+MAX_FIELDS = 20_000
+# The longest row of signatures seen in one lawful file is twenty-five.
+MAX_SIGNATURES = 200
+# Fields nest by the dots in their names.
+MAX_FIELD_DEPTH = 32
+
+_BYTE_RANGE = re.compile(rb"/ByteRange[\x00\t\n\x0c\r ]*\[")
+_HEADER_BACK = re.compile(rb"(?<![0-9])(\d{1,7})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj")
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """
+    One form field (a leaf of the field tree).
+
+    `name` is the full name with dots. `number` is its object number, 0 for one written into its parent's list. `kind` is /FT
+    (inherited where it is). `lineage` are the dictionaries from the field itself up to the root of its tree.
+    """
+
+    name: str
+    number: int
+    kind: str
+    value: Value
+    lineage: tuple[Dictionary, ...]
+
+    def inherited(self, key: str) -> Value:
+        """Return the (unresolved) value of `key` here or at the nearest ancestor."""
+        for dictionary in self.lineage:
+            if dictionary.get(key) is not None:
+                return dictionary[key]
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class SignatureField:
+    """
+    A signature field that has a value, readable or not.
+
+    `dictionary` is None where the value is no dictionary; `holder` is the object in whose bytes the dictionary lies.
+    """
+
+    name: str
+    field: Field
+    dictionary: Dictionary | None
+    holder: Placed | None
+
+
+def form_of(view: View) -> Dictionary | None:
+    """Return the interactive form's dictionary, None if there is none."""
+    form = view.entry(view.catalog, "AcroForm")
+    return form if isinstance(form, Dictionary) else None
+
+
+def fields_of(view: View) -> tuple[Field, ...]:
+    """Return the leaves of the field tree in its order; TooCostly for a tree beyond all measure."""
+    form = form_of(view)
+    found: list[Field] = []
+    seen: set[int] = set()
+
+    def walk(value: Value, parents: tuple[Dictionary, ...], name: str) -> None:
+        number = value.number if isinstance(value, Ref) else 0
+        if number:
+            if number in seen:
+                return
+            seen.add(number)
+        dictionary = view.resolve(value)
+        if not isinstance(dictionary, Dictionary):
+            return
+        if len(found) >= MAX_FIELDS or len(seen) > 2 * MAX_FIELDS:
+            raise TooCostly(f"more than {MAX_FIELDS} form fields")
+        part = view.resolve(dictionary.get("T"))
+        own = text_of(part)
+        full = f"{name}.{own}" if name and own else own or name
+        lineage = (dictionary, *parents)
+        kids = view.resolve(dictionary.get("Kids"))
+        below = [kid for kid in kids if _is_field(view, kid)] if isinstance(kids, list) else []
+        if below and len(lineage) < MAX_FIELD_DEPTH:
+            for kid in below:
+                walk(kid, lineage, full)
+            return
+        kind = view.resolve(_first(lineage, "FT"))
+        found.append(
+            Field(full or f"object {number}", number, str(kind) if isinstance(kind, Name) else "", None, lineage)
+        )
+
+    listed = view.entry(form, "Fields") if form is not None else None
+    for one in listed if isinstance(listed, list) else []:
+        walk(one, (), "")
+    return tuple(Field(one.name, one.number, one.kind, one.inherited("V"), one.lineage) for one in found)
+
+
+def _first(lineage: tuple[Dictionary, ...], key: str) -> Value:
+    for dictionary in lineage:
+        if dictionary.get(key) is not None:
+            return dictionary[key]
+    return None
+
+
+def _is_field(view: View, kid: Value) -> bool:
+    """A kid is a field of its own if it has a name, a type, a value or kids; else it is only a widget of its parent."""
+    dictionary = view.resolve(kid)
+    return isinstance(dictionary, Dictionary) and any(key in dictionary for key in ("T", "FT", "V", "Kids"))
+
+
+def signature_fields(view: View, fields: tuple[Field, ...]) -> tuple[SignatureField, ...]:
+    """
+    Return the signature fields that have a value, in the form's order; two that share one value count once.
+
+    A field without /V (or with /V null) is an empty place for a signature and does not count.
+    """
+    found: list[SignatureField] = []
+    shared: set[int] = set()
+    for field in fields:
+        value = field.value
+        if value is None:
+            continue
+        dictionary = view.resolve(value)
+        if field.kind != "Sig" and not _looks_signed(dictionary):
+            continue
+        if isinstance(value, Ref):
+            if value.number in shared:
+                continue
+            shared.add(value.number)
+        holder = view.placed(value.number if isinstance(value, Ref) else field.number)
+        found.append(
+            SignatureField(field.name, field, dictionary if isinstance(dictionary, Dictionary) else None, holder)
+        )
+        if len(found) > MAX_SIGNATURES:
+            raise TooCostly(f"more than {MAX_SIGNATURES} signatures")
+    return tuple(found)
+
+
+def _looks_signed(value: Value) -> bool:
+    return isinstance(value, Dictionary) and "Contents" in value and ("ByteRange" in value or "SubFilter" in value)
+
+
+def stray_signatures(view: View, known: tuple[SignatureField, ...]) -> tuple[Placed, ...]:
+    """
+    Return signature dictionaries that stand in the file's bytes but belong to no field of the form.
+
+    A signature must lie uncompressed in the file, so looking for /ByteRange finds all that could be one; those inside
+    other streams (an attached PDF) do not stand where the table of contents says, unless they are live objects.
+    """
+    data = view.file.data
+    mine = {one.holder.start for one in known if one.holder is not None}
+    found: dict[int, Placed] = {}
+    for count, match in enumerate(_BYTE_RANGE.finditer(data)):
+        if count >= MAX_SIGNATURES:
+            raise TooCostly(f"more than {MAX_SIGNATURES} signatures")
+        header = _header_before(data, match.start())
+        if header is None or header.start() in mine or header.start() in found:
+            continue
+        number = int(header[1])
+        placed = view.placed(number)
+        if placed is None or placed.start != header.start():
+            continue
+        if isinstance(placed.value, Dictionary) and _looks_signed(placed.value):
+            found[placed.start] = placed
+    return tuple(found.values())
+
+
+def removed_signatures(file: PdfFile) -> tuple[int, ...]:
+    """
+    Return the object numbers of signature dictionaries that stand in the bytes, in whatever revision or none.
+
+    For a file whose form shows no signature: one that was there and was taken out is not "unsigned".
+    """
+    found: dict[int, None] = {}
+    for count, match in enumerate(_BYTE_RANGE.finditer(file.data)):
+        if count >= MAX_SIGNATURES:
+            break
+        header = _header_before(file.data, match.start())
+        if header is None:
+            continue
+        try:
+            value, stop = Reader(file.data).value(header.end())
+        except PdfSyntaxError:
+            # A signature whose own dictionary is cut off or broken is one all the same.
+            found[int(header[1])] = None
+            continue
+        if match.start() < stop and _looks_signed(value):
+            found[int(header[1])] = None
+    return tuple(found)
+
+
+def _header_before(data: bytes, position: int) -> re.Match[bytes] | None:
+    """Return the object header nearest before `position`."""
+    at = position
+    for _ in range(64):
+        at = data.rfind(b"obj", 0, at)
+        if at < 0:
+            return None
+        for start in range(max(0, at - 20), at):
+            header = _HEADER_BACK.match(data, start)
+            if header is not None and header.end() == at + 3:
+                return header
+    return None
