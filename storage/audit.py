@@ -2,11 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, func, select, text
 
 from storage.database import Database
-from storage.vault import Vault
+from storage.logbook import FIRST_HASH, hash_of
+from storage.records import State
+from storage.rows import AUDITED, LETTER_AUDITED, audited, body_sha256, contents_sha256
+from storage.tables import (
+    accounts,
+    answers,
+    campaigns,
+    deliveries,
+    files,
+    flaws,
+    letters,
+    log,
+    log_head,
+    receipt_counters,
+    source_keys,
+)
+from storage.vault import Vault, VaultError
+
+# So many rows are in memory at once, so that the audit of a large ledger needs no more than that of a small one.
+ROWS_AT_ONCE = 1000
+
+# More findings than this say nothing more; they are still counted.
+MAX_FINDINGS_KEPT = 10_000
+
+GUARDS = frozenset({"log_never_changes", "deliveries_never_vanish", "receipt_never_moves_later"})
+"""Triggers that must be there on either database (storage/migrations makes them)."""
+
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +52,14 @@ class AuditFinding:
 
 @dataclass(frozen=True, slots=True)
 class AuditReport:
-    """What was looked at and what was found; `holds` when there is no finding."""
+    """
+    What was looked at and what was found; `holds` when there is no finding.
+
+    `findings` holds at most MAX_FINDINGS_KEPT of the `found` ones. `bytes` are those of the blobs that were read.
+    """
 
     findings: tuple[AuditFinding, ...]
+    found: int
     entries: int
     deliveries: int
     letters: int
@@ -35,16 +72,296 @@ class AuditReport:
     @property
     def holds(self) -> bool:
         """Whether everything is as the log says."""
-        return not self.findings
+        return not self.found
 
 
-Progress = Callable[[str, int, int], None]
+@dataclass(slots=True)
+class _Notes:
+    """What the auditor writes down on the way."""
+
+    findings: list[AuditFinding] = field(default_factory=list)
+    found: int = 0
+    events: Counter[str] = field(default_factory=Counter)
+    letters: dict[str, dict[str, Any]] = field(default_factory=dict)
+    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    campaigns: set[tuple[str, int, str]] = field(default_factory=set)
+
+    def find(self, code: str, subject: str, detail: str = "") -> None:
+        self.found += 1
+        if len(self.findings) < MAX_FINDINGS_KEPT:
+            self.findings.append(AuditFinding(code, detail, subject))
 
 
 def audit(database: Database, vault: Vault, *, progress: Progress | None = None, blobs: bool = True) -> AuditReport:
     """
-    Check everything; `progress` is called with (what, done, total).
+    Check everything against the log, and the log against itself; `progress` is called with (what, done, total).
 
-    `blobs=False` leaves the vault's contents unread (their presence is still checked), for a quick look.
+    1. The chain: no entry changed, missing, added or reordered; the head is its end; the guards are there. 2. Every
+    delivery, its contents, letters, accounts and campaigns are what the log last said. 3. Sums and receipt
+    numbers. 4. Every blob that a row names is there and matches its digest, and so does every other one.
+
+    Rows are read in one snapshot, so a service that goes on working meanwhile disturbs nothing. `blobs=False`
+    leaves the vault's contents unread (their presence is still checked), for a quick look.
+
+    What an audit alone cannot see: a log that was rewritten whole, head included. Each receipt letter carries the
+    head of its moment, so the agencies' copies are the witnesses against that.
     """
-    raise NotImplementedError
+    tell = progress or (lambda what, done, total: None)
+    notes = _Notes()
+    with database.snapshot() as connection:
+        head = connection.execute(select(log_head)).one()
+        _check_guards(connection, notes, on_sqlite=database.is_sqlite)
+        entries = _check_chain(connection, head, notes, tell)
+        counted = _check_deliveries(connection, notes, tell)
+        _check_letters(connection, notes)
+        _check_people_and_campaigns(connection, notes)
+        sums = _check_sums(connection, head, notes)
+        named = _named_digests(connection)
+    seen_blobs, seen_bytes = _check_blobs(vault, named, notes, tell, read=blobs)
+    return AuditReport(
+        findings=tuple(notes.findings),
+        found=notes.found,
+        entries=entries,
+        deliveries=counted,
+        letters=len(notes.letters),
+        blobs=seen_blobs,
+        bytes=seen_bytes,
+        head_seq=head.seq,
+        head_hash=head.hash,
+        sums=sums,
+    )
+
+
+# 1. The chain
+
+
+def _check_guards(connection: Connection, notes: _Notes, *, on_sqlite: bool) -> None:
+    asked = "SELECT name FROM sqlite_master WHERE type = 'trigger'" if on_sqlite else "SELECT tgname FROM pg_trigger"
+    there = set(connection.execute(text(asked)).scalars())
+    for missing in sorted(GUARDS - there):
+        notes.find("LOG_GUARD_MISSING", missing, "the trigger is not there")
+
+
+def _check_chain(connection: Connection, head: Row[Any], notes: _Notes, tell: Progress) -> int:
+    """Follow the chain from its first entry; after a break go on from what stands, so that one break is one finding."""
+    expected_seq, previous, seen = 1, FIRST_HASH, 0
+    for row in _stream(connection, select(log).order_by(log.c.seq)):
+        seen += 1
+        if seen % ROWS_AT_ONCE == 0:
+            tell("log", seen, head.seq)
+        subject = f"log {row.seq}"
+        if row.seq != expected_seq:
+            notes.find("LOG_ENTRY_MISSING", subject, f"entry {expected_seq} was expected here")
+        if row.previous != previous and row.seq == expected_seq:
+            notes.find("LOG_ORDER_BROKEN", subject, "it does not follow the entry before it")
+        if row.hash != hash_of(row.seq, row.at, row.event, row.delivery_id, row.actor, row.detail, row.previous):
+            notes.find("LOG_ENTRY_CHANGED", subject, f"{row.event} no longer matches its hash")
+        expected_seq, previous = row.seq + 1, row.hash
+        _replay(row, notes)
+    if (head.seq, head.hash) != (expected_seq - 1, previous):
+        notes.find("LOG_HEAD_MISMATCH", "log", f"the head says entry {head.seq}, the log ends with {expected_seq - 1}")
+    tell("log", seen, head.seq)
+    return seen
+
+
+def _replay(row: Row[Any], notes: _Notes) -> None:
+    """Take over what an entry says of letters, accounts and campaigns; deliveries are replayed one by one later."""
+    notes.events[row.event] += 1
+    detail = _detail_of(row)
+    if "letter" in detail:
+        notes.letters.setdefault(detail["letter"], {}).update(detail.get("now", {}))
+    elif row.event == "account_created":
+        notes.accounts[detail["account"]] = {"role": detail["role"], "disabled": False}
+    elif row.event in ("account_role_changed", "account_disabled", "account_enabled"):
+        known = notes.accounts.setdefault(detail["account"], {})
+        if row.event == "account_role_changed":
+            known["role"] = detail["role"]
+        else:
+            known["disabled"] = row.event == "account_disabled"
+    elif row.event == "campaign_recorded":
+        notes.campaigns.add((detail["campaign"], detail["number"], detail["version"]))
+
+
+def _detail_of(row: Row[Any]) -> dict[str, Any]:
+    """Return an entry's detail; one that is no longer JSON was changed by hand, which its hash has told already."""
+    try:
+        detail = json.loads(row.detail)
+    except ValueError:
+        return {}
+    return detail if isinstance(detail, dict) else {}
+
+
+# 2. What the rows say, against what the log last said
+
+
+def _check_deliveries(connection: Connection, notes: _Notes, tell: Progress) -> int:
+    total = connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
+    last, seen = "", 0
+    while True:
+        some = select(deliveries).where(deliveries.c.id > last).order_by(deliveries.c.id).limit(ROWS_AT_ONCE)
+        rows = connection.execute(some).all()
+        if not rows:
+            break
+        _check_some_deliveries(connection, rows, notes)
+        last = rows[-1].id
+        seen += len(rows)
+        tell("deliveries", seen, total)
+    known = select(deliveries.c.id)
+    vanished = select(log.c.delivery_id).where(log.c.delivery_id.is_not(None), log.c.delivery_id.not_in(known))
+    for delivery_id in connection.execute(vanished.distinct()).scalars():
+        notes.find("ROW_MISSING", str(delivery_id), "the log knows it, the table does not")
+    return seen
+
+
+def _check_some_deliveries(connection: Connection, rows: Sequence[Row[Any]], notes: _Notes) -> None:
+    ids = [row.id for row in rows]
+    said: dict[str, dict[str, Any]] = {}
+    contents: dict[str, str] = {}
+    keys: dict[str, set[str]] = {}
+    for entry in connection.execute(select(log).where(log.c.delivery_id.in_(ids)).order_by(log.c.seq)):
+        detail = _detail_of(entry)
+        if "letter" in detail:
+            continue
+        said.setdefault(entry.delivery_id, {}).update(detail.get("now", {}))
+        if "contents_sha256" in detail:
+            contents[entry.delivery_id] = detail["contents_sha256"]
+        if entry.event == "received":
+            keys.setdefault(entry.delivery_id, set()).add(detail.get("now", {}).get("source_key"))
+        elif entry.event == "alias_received":
+            keys.setdefault(entry.delivery_id, set()).add(detail.get("source_key"))
+    key_rows: dict[str, set[str]] = {}
+    for key in connection.execute(select(source_keys).where(source_keys.c.delivery_id.in_(ids))):
+        key_rows.setdefault(key.delivery_id, set()).add(key.source_key)
+    found = _contents_of(connection, rows, ids)
+    for row in rows:
+        _check_one_delivery(row, said.get(row.id), notes)
+        if row.examination and found[row.id] != contents.get(row.id):
+            notes.find("CONTENTS_DIFFER_FROM_LOG", row.id, "files, answers or flaws are not those that were decided on")
+        if key_rows.get(row.id, set()) != keys.get(row.id, set()):
+            notes.find("ROW_DIFFERS_FROM_LOG", row.id, "source keys")
+
+
+def _check_one_delivery(row: Row[Any], said: Mapping[str, Any] | None, notes: _Notes) -> None:
+    if said is None:
+        notes.find("ROW_NOT_IN_LOG", row.id, "the log has never heard of it")
+        return
+    is_now = audited(_values(row))
+    differs = [name for name in AUDITED if is_now[name] != said.get(name, _AT_FIRST.get(name))]
+    if differs:
+        notes.find("ROW_DIFFERS_FROM_LOG", row.id, ", ".join(differs))
+
+
+# What a column is before any entry has named it.
+_AT_FIRST: Mapping[str, Any] = {"operative": False, "released": False, "examination": 0}
+
+
+def _contents_of(connection: Connection, rows: Sequence[Row[Any]], ids: Sequence[str]) -> dict[str, str]:
+    """Return, for each delivery, the digest over what its present examination found, from the rows."""
+    present = {row.id: row.examination for row in rows}
+    found: dict[str, tuple[list[Any], list[Any], list[Any]]] = {one: ([], [], []) for one in ids}
+    for place, table in enumerate((files, answers, flaws)):
+        wanted = select(table).where(table.c.delivery_id.in_(ids)).order_by(table.c.delivery_id, table.c.number)
+        for row in connection.execute(wanted):
+            if row.examination == present[row.delivery_id]:
+                found[row.delivery_id][place].append(_values(row))
+    return {one: contents_sha256(*lists) for one, lists in found.items()}
+
+
+def _check_letters(connection: Connection, notes: _Notes) -> None:
+    there: set[str] = set()
+    for row in _stream(connection, select(letters).order_by(letters.c.id)):
+        there.add(row.id)
+        said = notes.letters.get(row.id)
+        if said is None:
+            notes.find("ROW_NOT_IN_LOG", row.id, "the log has never heard of this letter")
+            continue
+        is_now = audited({**_values(row), "body_sha256": body_sha256(row.subject, row.body)}, LETTER_AUDITED)
+        differs = [name for name in LETTER_AUDITED if is_now[name] != said.get(name)]
+        if differs:
+            notes.find("ROW_DIFFERS_FROM_LOG", row.id, ", ".join(differs))
+    for letter_id in sorted(set(notes.letters) - there):
+        notes.find("ROW_MISSING", letter_id, "the log knows this letter, the table does not")
+
+
+def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
+    for row in connection.execute(select(accounts)):
+        if notes.accounts.get(row.name) != {"role": row.role, "disabled": bool(row.disabled)}:
+            notes.find("ROW_DIFFERS_FROM_LOG", f"account {row.name}", "role or disabled")
+    there = set(connection.execute(select(campaigns.c.campaign, campaigns.c.number, campaigns.c.version)).tuples())
+    for campaign, number, _ in sorted(there ^ notes.campaigns):
+        notes.find("ROW_DIFFERS_FROM_LOG", f"campaign {campaign}", f"version {number}")
+
+
+# 3. Sums
+
+
+def _check_sums(connection: Connection, head: Row[Any], notes: _Notes) -> dict[str, int]:
+    """Everything that was ever received is in exactly one state, and no receipt number is missing or twice."""
+    by_state = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
+    found: dict[str, int] = dict(connection.execute(by_state).tuples().all())
+    total = sum(found.values())
+    keys = connection.execute(select(func.count()).select_from(source_keys)).scalar_one()
+    for what, one, other in (
+        ("deliveries in a state, and received by the log", total, notes.events["received"]),
+        ("deliveries in a state, and ids given", total, head.deliveries),
+        ("keys of sources, and keys in the log", keys, notes.events["received"] + notes.events["alias_received"]),
+        ("letters, and ids given", len(notes.letters), head.letters),
+    ):
+        if one != other:
+            notes.find("SUMS_DO_NOT_ADD_UP", "sums", f"{what}: {one} and {other}")
+    for counter in connection.execute(select(receipt_counters)):
+        numbers = select(func.count()).where(deliveries.c.receipt_no.startswith(f"{counter.prefix}-", autoescape=True))
+        given = connection.execute(numbers).scalar_one()
+        if given != counter.last:
+            notes.find("RECEIPT_NUMBERS_HAVE_A_GAP", counter.prefix, f"{counter.last} given, {given} found")
+    return {state.value: found.get(state.value, 0) for state in State} | {"total": total}
+
+
+# 4. The vault
+
+
+def _named_digests(connection: Connection) -> dict[str, str]:
+    """Return every digest that a row names, with one row that names it."""
+    named: dict[str, str] = {}
+    columns = (deliveries.c.id, deliveries.c.sha256, deliveries.c.form_sha256)
+    for delivery_id, own, form in connection.execute(select(*columns)):
+        named.setdefault(own, delivery_id)
+        if form is not None:
+            named.setdefault(form, delivery_id)
+    for row in _stream(connection, select(files.c.delivery_id, files.c.sha256, files.c.evidence)):
+        named.setdefault(row.sha256, row.delivery_id)
+        for _, digest in row.evidence:
+            named.setdefault(digest, row.delivery_id)
+    return named
+
+
+def _check_blobs(
+    vault: Vault, named: Mapping[str, str], notes: _Notes, tell: Progress, *, read: bool
+) -> tuple[int, int]:
+    kept = set(vault.digests())
+    everything = sorted(kept | set(named))
+    seen_bytes = 0
+    for done, digest in enumerate(everything, 1):
+        owner = named.get(digest, "no delivery")
+        if digest not in kept:
+            notes.find("BLOB_MISSING", digest, f"needed by {owner}")
+        elif read:
+            try:
+                seen_bytes += vault.size(digest) or 0
+                if not vault.holds_intact(digest):
+                    notes.find("BLOB_CHANGED", digest, f"needed by {owner}")
+            except VaultError as error:
+                notes.find("BLOB_CHANGED", digest, f"needed by {owner}: {error}")
+        if done % 100 == 0 or done == len(everything):
+            tell("blobs", done, len(everything))
+    return len(everything), seen_bytes
+
+
+def _values(row: Row[Any]) -> dict[str, Any]:
+    """Return a row as column names and values."""
+    return {str(name): value for name, value in row._mapping.items()}
+
+
+def _stream(connection: Connection, statement: Any) -> Iterator[Row[Any]]:
+    """Read a large result in pieces: on PostgreSQL with a server-side cursor."""
+    yield from connection.execution_options(yield_per=ROWS_AT_ONCE).execute(statement)

@@ -79,6 +79,14 @@ class Database:
             yield connection
 
     @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """Give a connection for reading that sees one moment to its end, whatever is written meanwhile."""
+        # A transaction on SQLite is a snapshot already.
+        options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
+        with _in_words(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            yield connection
+
+    @contextmanager
     def writing(self) -> Iterator[Connection]:
         """Give a connection inside one write transaction: committed at the end, undone by any exception."""
         with _in_words(), self.engine.connect().execution_options(writing=True) as connection, connection.begin():

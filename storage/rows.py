@@ -221,7 +221,7 @@ def answer_row(one: Answer, delivery_id: str, examination: int, number: int) -> 
         "evidence": None if one.evidence is None else clean(one.evidence),
         "source": one.source,
         "confidence": float(one.confidence),
-        "checked_by": one.checked_by,
+        "checked_by": None if one.checked_by is None else clean(one.checked_by),
     }
 
 
