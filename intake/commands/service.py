@@ -129,11 +129,18 @@ def demo(_settings: LoadSettings, var: str, listen: str) -> int:
 
 @click.command("demo-send")
 @click.option("--agency", required=True, help="The roster id of the agency that sends, e.g. sxd.")
+@click.option(
+    "--kind",
+    type=click.Choice(["good", "agency", "person", "unsigned", "altered"]),
+    default="good",
+    show_default=True,
+    help="How the form is signed: by both, by one of them, not at all, or altered afterwards.",
+)
 @click.option("--var", "var", type=click.Path(file_okay=False), default="var", show_default=True)
 @office_command
-def demo_send(_settings: LoadSettings, agency: str, var: str) -> int:
+def demo_send(_settings: LoadSettings, agency: str, kind: str, var: str) -> int:
     """Sign a fresh form for an agency and send it to the demonstration mailbox by SMTP."""
-    from intake.demo.send import send
+    from intake.demo.send import kind_of, send
 
-    click.echo(send(Path(var), agency))
+    click.echo(send(Path(var), agency, kind=kind_of(kind)))
     return 0

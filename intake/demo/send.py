@@ -23,6 +23,14 @@ KINDS: tuple[Kind, ...] = ("good", "agency", "person", "unsigned", "altered")
 TIMEOUT_SECONDS = 20
 
 
+def kind_of(word: str) -> Kind:
+    """Return the kind that is called `word`; raises WrongUse for another word."""
+    for kind in KINDS:
+        if kind == word:
+            return kind
+    raise WrongUse(f"there is no kind {word!r}", remedy=f"Name one of: {', '.join(KINDS)}")
+
+
 def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None = None) -> str:
     """
     Make and send a form of the agency and return what was sent, in words.
