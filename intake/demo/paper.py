@@ -42,6 +42,14 @@ def letter(agency_name: str, title: str, text: str) -> bytes:
     )
 
 
+def scan() -> bytes:
+    """Return a page without a single letter, as a scanner makes it: only a picture, here of grey lines."""
+    lines = "\n".join(
+        f"#place(dy: {24 * row}pt, line(length: {90 - row % 3 * 13}%, stroke: 5pt + luma(140)))" for row in range(28)
+    )
+    return _print(f'#set page(paper: "a4", margin: 2.2cm)\n{lines}\n')
+
+
 def seal_face(name: str, line: str) -> bytes:
     """Return the picture that a seal's signature shows: red, with the agency's name and a line below it."""
     return _print(

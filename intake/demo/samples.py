@@ -10,7 +10,7 @@ from typing import Literal
 from intake.demo import mails, paper
 from intake.demo.exports import REVOKE, Attachment, document_id, edxml_document, edxml_status, manifest
 from intake.demo.neighbours import DOMAIN, leader_name, party_of, seal_of
-from intake.demo.signing import alter_after_signing, detached_p7s, sign_pdf
+from intake.demo.signing import alter_after_signing, detached_p7s, sign_pdf, smime_signed
 from intake.demo.studio import SUBJECT, Sample, Studio
 from storage.records import State, Timeliness
 
@@ -18,7 +18,13 @@ from storage.records import State, Timeliness
 def all_samples(studio: Studio) -> Iterator[Sample]:
     """Yield every sample in the order of arrival."""
     yield from sorted(
-        [*_good_mails(studio), *_doubtful_mails(studio), *_no_submissions(studio), *_exports(studio)],
+        [
+            *_good_mails(studio),
+            *_doubtful_mails(studio),
+            *_rare_things(studio),
+            *_no_submissions(studio),
+            *_exports(studio),
+        ],
         key=lambda sample: sample.arrives_at,
     )
 
@@ -207,6 +213,41 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     at = moments.in_grace(0, 16, 16)
     link = "{name} gửi Phiếu đánh giá tại đường dẫn: https://drive.example/d/1AbC-xyz (hết hạn sau 7 ngày).\n"
     yield held("duong-dan", "tuyphong", at, (), "gửi đường dẫn thay cho tệp", Timeliness.IN_GRACE, text=link)
+
+
+def _rare_things(studio: Studio) -> Iterator[Sample]:
+    """Yield what comes seldom, and must not be lost all the same."""
+    moments = studio.moments
+    on_time, receiver = Timeliness.ON_TIME, party_of(studio.office)
+
+    sgddt, at = studio.agency("sgddt"), moments.before_due(3, 15, 5)
+    plain = studio.mail(sgddt, at, (("Phieu danh gia.pdf", paper.form(sgddt, moments)),), key="thu-ky-so")
+    signed = smime_signed(plain, seal_of(studio.pki, sgddt))
+    mail = studio.arrived(signed, at, sgddt.mailboxes[0])
+    yield Sample("thu-ky-so", "sgddt", "INBOX", at, mail, State.FILED, on_time, "cả bức thư được ký số (S/MIME)")
+
+    nongnghiep, at = studio.agency("qldann"), moments.before_due(5, 11, 30)
+    scan = studio.sealed(nongnghiep, at - timedelta(minutes=4), pdf=paper.scan())
+    unsaid = studio.mail(
+        nongnghiep, at, (("45.signed.pdf", scan),), key="ban-quet", subject="Gửi văn bản số 45", text="Kính gửi.\n"
+    )
+    mail = studio.arrived(unsaid, at)
+    yield Sample("ban-quet", "qldann", "INBOX", at, mail, State.HELD, on_time, "bản quét có ký số, không đọc được chữ")
+
+    bqlkcn, at = studio.agency("bqlkcn"), moments.before_due(2, 8, 50)
+    broken = studio.lawful(bqlkcn, at - timedelta(minutes=30))[:9000]
+    package = edxml_document(
+        party_of(bqlkcn),
+        receiver,
+        number="58",
+        notation="BQLKCN-VP",
+        subject=SUBJECT.format(year=moments.year, name=bqlkcn.name),
+        signed_by=leader_name(bqlkcn),
+        at=at,
+        attachments=(Attachment("Phieu danh gia.signed.pdf", broken),),
+    )
+    files = (("qlvb-bqlkcn.edxml", package),)
+    yield Sample("qlvb-bqlkcn", "bqlkcn", "export", at, files, State.HELD, on_time, "tệp bị cắt cụt khi truyền")
 
 
 def _no_submissions(studio: Studio) -> Iterator[Sample]:
