@@ -217,7 +217,7 @@ def _check_some_deliveries(connection: Connection, rows: Sequence[Row[Any]], not
     ids = [row.id for row in rows]
     said: dict[str, dict[str, Any]] = {}
     contents: dict[str, str] = {}
-    keys: dict[str, set[str]] = {}
+    keys: dict[str, set[Any]] = {}
     for entry in connection.execute(select(log).where(log.c.delivery_id.in_(ids)).order_by(log.c.seq)):
         detail = _detail_of(entry)
         if "letter" in detail:
@@ -229,7 +229,7 @@ def _check_some_deliveries(connection: Connection, rows: Sequence[Row[Any]], not
             keys.setdefault(entry.delivery_id, set()).add(detail.get("now", {}).get("source_key"))
         elif entry.event == "alias_received":
             keys.setdefault(entry.delivery_id, set()).add(detail.get("source_key"))
-    key_rows: dict[str, set[str]] = {}
+    key_rows: dict[str, set[Any]] = {}
     for key in connection.execute(select(source_keys).where(source_keys.c.delivery_id.in_(ids))):
         key_rows.setdefault(key.delivery_id, set()).add(key.source_key)
     found = _contents_of(connection, rows, ids)
@@ -270,7 +270,7 @@ def _contents_of(connection: Connection, rows: Sequence[Row[Any]], ids: Sequence
 def _check_letters(connection: Connection, notes: _Notes) -> None:
     there: set[str] = set()
     for row in _stream(connection, select(letters).order_by(letters.c.id)):
-        there.add(row.id)
+        there.add(str(row.id))
         said = notes.letters.get(row.id)
         if said is None:
             notes.find("ROW_NOT_IN_LOG", row.id, "the log has never heard of this letter")

@@ -10,7 +10,7 @@ from decimal import Decimal
 from types import MappingProxyType
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, and_, distinct, func, or_, select
+from sqlalchemy import ColumnElement, Select, and_, distinct, func, or_, select, text
 
 from storage.changing import no_such_delivery
 from storage.database import Database
@@ -326,7 +326,31 @@ class Queries:
         with self._database.reading() as connection:
             return tuple(account_of(row) for row in connection.execute(select(accounts).order_by(accounts.c.name)))
 
-    # 5. Shapes
+    # 5. The scoring store
+
+    def scoring_forms(self, campaign: str) -> list[dict[str, Any]]:
+        """The rows of the view `scoring_forms` of one campaign, by agency; times in the office's zone."""
+        return self._scoring("SELECT * FROM scoring_forms WHERE campaign = :campaign ORDER BY agency", campaign)
+
+    def scoring_answers(self, campaign: str) -> list[dict[str, Any]]:
+        """The rows of the view `scoring_answers` of one campaign, by agency and place in the form."""
+        asked = "SELECT * FROM scoring_answers WHERE campaign = :campaign ORDER BY agency, position"
+        return self._scoring(asked, campaign)
+
+    def _scoring(self, asked: str, campaign: str) -> list[dict[str, Any]]:
+        with self._database.reading() as connection:
+            rows = connection.execute(text(asked), {"campaign": campaign}).all()
+        return [{str(name): self._scored(str(name), value) for name, value in row._mapping.items()} for row in rows]
+
+    def _scored(self, name: str, value: Any) -> Any:
+        """Return a view's value for JSON; on SQLite a time comes as text, a number as REAL."""
+        if name.endswith("_at") and value is not None:
+            return self._moment(value if isinstance(value, datetime) else datetime.fromisoformat(value))
+        if isinstance(value, Decimal):
+            return number_json(value)
+        return int(value) if isinstance(value, float) and value.is_integer() else value
+
+    # 6. Shapes
 
     def moment(self, value: datetime | None) -> str | None:
         """Return a time as RFC 3339 text in the office's zone."""
