@@ -47,12 +47,12 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
         return Sample(name, agency, place, at, studio.arrived(mail, at), state, timeliness, shows)
 
     phuquy, at = studio.agency("phuquy"), moments.before_due(6, 9, 12)
-    form = ("Phieu danh gia CNTT.signed.signed.pdf", studio.lawful(phuquy, at - timedelta(minutes=20)))
+    form = ("Phieu danh gia CNTT.signed.signed.pdf", studio.both(phuquy, at - timedelta(minutes=20), numbered=True))
     mail = studio.mail(phuquy, at, (form,), key="hai-chu-ky")
     yield sample("hai-chu-ky", "phuquy", at, mail, on_time, "người có thẩm quyền ký, đóng số, rồi cơ quan ký: hợp lệ")
 
     again, later = (
-        studio.lawful(phuquy, moments.in_grace(1, 8), pdf=paper.form(phuquy, moments, version=2)),
+        studio.both(phuquy, moments.in_grace(1, 8), pdf=paper.form(phuquy, moments, version=2)),
         moments.in_grace(1, 8, 30),
     )
     mail = studio.mail(phuquy, later, (("Phieu danh gia CNTT (sua).signed.signed.pdf", again),), key="ban-moi")
@@ -80,7 +80,7 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
 
     bacbinh, at = studio.agency("bacbinh"), moments.in_grace(1, 10, 20)
     mail = studio.mail(
-        bacbinh, at, (("PHIẾU ĐÁNH GIÁ.signed.pdf", studio.lawful(bacbinh, at - timedelta(hours=1))),), key="gia-han"
+        bacbinh, at, (("PHIẾU ĐÁNH GIÁ.signed.pdf", studio.both(bacbinh, at - timedelta(hours=1))),), key="gia-han"
     )
     yield sample("gia-han", "bacbinh", at, mail, in_grace, "đến trong thời gian gia hạn")
 
@@ -88,7 +88,7 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
     inner = studio.mail(
         duclinh,
         at - timedelta(hours=2),
-        (("phieu.signed.pdf", studio.lawful(duclinh, at - timedelta(hours=3))),),
+        (("phieu.signed.pdf", studio.both(duclinh, at - timedelta(hours=3))),),
         key="trong",
         sender=f"vanthu@duclinh.{DOMAIN}",
     )
@@ -100,7 +100,7 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
     nam, at = studio.agency("hamthuannam"), moments.before_due(2, 15, 40)
     archive = mails.zipped(
         (
-            ("Phiếu đánh giá.signed.pdf", studio.lawful(nam, at - timedelta(minutes=30))),
+            ("Phiếu đánh giá.signed.pdf", studio.both(nam, at - timedelta(minutes=30))),
             ("Tài liệu kiểm chứng/Kế hoạch CNTT.pdf", paper.letter(nam.name, "KẾ HOẠCH", "Tài liệu kiểm chứng.")),
         ),
         at,
@@ -118,7 +118,7 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
     mail = studio.mail(
         ldtbxh,
         at,
-        (("Phieu danh gia.signed.signed.pdf", studio.lawful(ldtbxh, at - timedelta(minutes=25))),),
+        (("Phieu danh gia.signed.signed.pdf", studio.both(ldtbxh, at - timedelta(minutes=25))),),
         key="sai-kenh",
     )
     yield sample("sai-kenh", "sldtbxh", at, mail, on_time, "lẽ ra gửi qua QLVB: vẫn nhận, có ghi chú")
@@ -150,7 +150,7 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
         return Sample(name, agency, "INBOX", at, studio.arrived(mail, at), State.HELD, timeliness, shows)
 
     hamtan, at = studio.agency("hamtan"), moments.too_late()
-    late = studio.lawful(hamtan, at - timedelta(minutes=1))
+    late = studio.both(hamtan, at - timedelta(minutes=1))
     yield held(
         "qua-han",
         "hamtan",
@@ -166,13 +166,13 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     )
 
     cdn, at = studio.agency("cdn"), moments.before_due(3, 9, 50)
-    bent = alter_after_signing(studio.lawful(cdn, at - timedelta(hours=1)))
+    bent = alter_after_signing(studio.both(cdn, at - timedelta(hours=1)))
     yield held(
         "bi-sua", "cdn", at, (("Phieu danh gia.signed.signed.pdf", bent),), "bị sửa sau khi ký: không bao giờ được nhận"
     )
 
     hamthuanbac, at = studio.agency("hamthuanbac"), moments.before_due(3, 13, 20)
-    painted = alter_after_signing(studio.lawful(hamthuanbac, at - timedelta(hours=1)), "overlay")
+    painted = alter_after_signing(studio.both(hamthuanbac, at - timedelta(hours=1)), "overlay")
     yield held(
         "ve-de", "hamthuanbac", at, (("Phieu danh gia.signed.signed.pdf", painted),), "vẽ đè số khác lên trang đã ký"
     )
@@ -200,7 +200,7 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     )
 
     dadd, at = studio.agency("qldadd"), moments.in_grace(2, 9, 9)
-    old = studio.lawful(dadd, at - timedelta(minutes=15), pdf=paper.form(dadd, moments, year=moments.year - 1))
+    old = studio.both(dadd, at - timedelta(minutes=15), pdf=paper.form(dadd, moments, year=moments.year - 1))
     yield held(
         "sai-nam",
         "qldadd",
@@ -235,7 +235,7 @@ def _rare_things(studio: Studio) -> Iterator[Sample]:
     yield Sample("ban-quet", "qldann", "INBOX", at, mail, State.HELD, on_time, "bản quét có ký số, không đọc được chữ")
 
     bqlkcn, at = studio.agency("bqlkcn"), moments.before_due(2, 8, 50)
-    broken = studio.lawful(bqlkcn, at - timedelta(minutes=30))[:9000]
+    broken = studio.both(bqlkcn, at - timedelta(minutes=30))[:9000]
     package = edxml_document(
         party_of(bqlkcn),
         receiver,
@@ -344,7 +344,7 @@ def _exports(studio: Studio) -> Iterator[Sample]:
         return Sample(name, agency_id, "export", at, ((f"{name}.edxml", data),), state, timeliness, shows)
 
     def attached(agency_id: str, at: datetime, *, zipped: bool = True) -> tuple[Attachment, ...]:
-        form = studio.lawful(studio.agency(agency_id), at - timedelta(minutes=30))
+        form = studio.both(studio.agency(agency_id), at - timedelta(minutes=30), numbered=zipped)
         return (Attachment("Phieu danh gia CNTT.signed.signed.pdf", form, zipped=zipped),)
 
     at = moments.before_due(8, 9, 1)
@@ -397,7 +397,7 @@ def _exports(studio: Studio) -> Iterator[Sample]:
     )
 
     stc, at = studio.agency("stc"), moments.before_due(2, 10, 0)
-    form = ("Phieu danh gia.signed.signed.pdf", studio.lawful(stc, at - timedelta(minutes=30)))
+    form = ("Phieu danh gia.signed.signed.pdf", studio.both(stc, at - timedelta(minutes=30)))
     evidence = ("Phu luc.pdf", paper.letter(stc.name, "PHỤ LỤC", "Tài liệu kiểm chứng."))
     described = manifest(
         party_of(stc),
@@ -435,7 +435,7 @@ def _exports(studio: Studio) -> Iterator[Sample]:
 
     skhcn, at = studio.agency("skhcn"), moments.before_due(3, 8, 20)
     stamped = sign_pdf(
-        studio.lawful(skhcn, at - timedelta(hours=1)),
+        studio.both(skhcn, at - timedelta(hours=1)),
         seal_of(studio.pki, studio.office),
         field_name="Signature3",
         reason="Đến",

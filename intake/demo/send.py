@@ -35,7 +35,7 @@ def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None
     """
     Make and send a form of the agency and return what was sent, in words.
 
-    `kind`: good (person, number, seal), agency (seal only), person (person only), unsigned, altered after signing.
+    `kind`: good (person and seal), agency (seal only), person (person only), unsigned, altered after signing.
     Raises WrongUse for an agency that is not on the roster, OfficeError if the demonstration does not run.
     """
     place = Premises(var.resolve())
@@ -51,11 +51,11 @@ def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None
     # Each sending answers a question otherwise, so that it is a new version and not a copy of the one before.
     pdf = paper.form(agency, studio.moments, version=at.minute % 4 + 3)
     made = {
-        "good": lambda: studio.lawful(agency, at, pdf=pdf),
+        "good": lambda: studio.both(agency, at, pdf=pdf),
         "agency": lambda: studio.sealed(agency, at, pdf=pdf),
         "person": lambda: studio.led(agency, at, pdf=pdf),
         "unsigned": lambda: pdf,
-        "altered": lambda: alter_after_signing(studio.lawful(agency, at, pdf=pdf)),
+        "altered": lambda: alter_after_signing(studio.both(agency, at, pdf=pdf)),
     }[kind]()
     pki.save(place.pki)
     name = "Phieu danh gia CNTT" + (".pdf" if kind == "unsigned" else ".signed.pdf")

@@ -84,11 +84,17 @@ class Studio:
         """Return the agency's form with its leader's signature."""
         return sign_pdf(pdf or paper.form(agency, self.moments), leader_of(self.pki, agency), reason="Phê duyệt", at=at)
 
-    def lawful(self, agency: Agency, at: datetime, *, pdf: bytes | None = None, stamp: bool = False) -> bytes:
-        """Return the form as it is lawfully made: the leader signs, number and date are stamped, the seal closes."""
+    def both(self, agency: Agency, at: datetime, *, pdf: bytes | None = None, numbered: bool = False) -> bytes:
+        """
+        Return the form signed by the leader and then sealed by the agency (NĐ 30/2020, Điều 5.1).
+
+        `numbered` stamps number and date on it in between, as the seal tool does: a visible change after the first
+        signature, which the seal covers.
+        """
         signed = self.led(agency, at - timedelta(minutes=50), pdf=pdf)
-        numbered = stamp_number_and_date(signed, "128", at.day, at.month, at.year)
-        return self.sealed(agency, at, pdf=numbered, stamp=stamp, field="Signature2")
+        if numbered:
+            signed = stamp_number_and_date(signed, "128", at.day, at.month, at.year)
+        return self.sealed(agency, at, pdf=signed, field="Signature2")
 
     def mail(
         self,
