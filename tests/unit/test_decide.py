@@ -1,0 +1,362 @@
+"""What becomes of a delivery: every rule of substance has its claim."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from intake.steps.agency import SignerMatch
+from intake.steps.decide import Decision, History, decide
+from intake.steps.examined import FormFacts
+from signatures.report import ChangedAfter, Reason, Revocation, Verdict
+from storage.records import Channel, State, Timeliness, Why
+from tests.makers import (
+    CAMPAIGN,
+    ROSTER,
+    a_campaign,
+    a_delivery,
+    a_file,
+    a_recognition,
+    a_report,
+    a_signature,
+    a_timing,
+    an_examination,
+    an_unpacked,
+    some_edxml_facts,
+    some_mail_facts,
+)
+
+
+def ask(**changes: Any) -> Decision:
+    """Decide about a good form in time, with changes."""
+    given: dict[str, Any] = {
+        "delivery": a_delivery(),
+        "examination": an_examination(),
+        "recognition": a_recognition(),
+        "timing": a_timing(),
+        "campaign": CAMPAIGN,
+        "roster": ROSTER,
+        "history": History(),
+        "office_addresses": frozenset({"stttt@binhthuan.example"}),
+    }
+    return decide(**{**given, **changes})
+
+
+def codes(decision: Decision) -> set[str]:
+    return {one.code for one in decision.reasons}
+
+
+def test_a_form_signed_by_its_agency_in_time_is_filed() -> None:
+    """The plain good case."""
+    decision = ask()
+
+    assert (decision.state, decision.is_submission, decision.signature) == (State.FILED, True, Verdict.PASSED)
+    assert decision.reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "code", "repairable"),
+    [
+        (Verdict.FAILED, "FORM_SIGNATURE_FAILED", True),
+        (Verdict.UNSIGNED, "FORM_UNSIGNED", True),
+        (Verdict.UNREADABLE, "FORM_UNREADABLE", True),
+        (Verdict.UNSUPPORTED, "SIGNATURE_UNSUPPORTED", False),
+        (Verdict.INDETERMINATE, "SIGNATURE_INDETERMINATE", False),
+    ],
+)
+def test_only_a_passed_signature_is_filed(verdict: Verdict, code: str, repairable: bool) -> None:
+    """Everything else is held, with a defect letter where the agency can repair it."""
+    signatures = () if verdict is Verdict.UNSIGNED else (a_signature(verdict=verdict),)
+    file = a_file(a_report(*signatures, verdict=verdict))
+
+    decision = ask(examination=an_examination(file), recognition=a_recognition(signed_by=(None,) * len(signatures)))
+
+    assert (decision.state, decision.repairable, code in codes(decision)) == (State.HELD, repairable, True)
+
+
+def test_a_person_alone_goes_to_a_clerk_unless_the_campaign_allows_it() -> None:
+    """The letter asks for the agency's signature; a campaign may say otherwise."""
+    by_person = a_recognition(signed_by=(SignerMatch("snv", "person", "unit"),))
+
+    assert codes(ask(recognition=by_person)) == {"PERSON_SIGNATURE_ONLY"}
+    allowed = ask(recognition=by_person, campaign=a_campaign(signature_required="agency_or_person"))
+    assert allowed.state is State.FILED
+
+
+def test_both_signatures_may_be_required() -> None:
+    """A campaign may ask for the person and the agency."""
+    decision = ask(campaign=a_campaign(signature_required="agency_and_person"))
+
+    assert (decision.state, codes(decision)) == (State.HELD, {"PERSON_SIGNATURE_MISSING"})
+
+
+def stamped(**changes: Any) -> Any:
+    """A form where number and date were stamped after the person signed, and the seal closed it."""
+    person = a_signature(
+        verdict=Verdict.INDETERMINATE,
+        changed_after=ChangedAfter.VISIBLE,
+        reasons=(Reason("VISIBLE_CHANGE_SEALED_LATER"),),
+        **changes,
+    )
+    report = a_report(person, a_signature(name="Signature2"), verdict=Verdict.INDETERMINATE)
+    both = (SignerMatch("snv", "person", "unit"), SignerMatch("snv", "organisation", "name"))
+    return ask(examination=an_examination(a_file(report)), recognition=a_recognition(signed_by=both))
+
+
+def test_number_and_date_stamped_before_the_seal_are_lawful() -> None:
+    """That is how documents are made (NĐ 30/2020): the person signs, the number is stamped, the seal closes."""
+    decision = stamped()
+
+    assert (decision.state, decision.signature) == (State.FILED, Verdict.INDETERMINATE)
+    assert "SEALED_AFTER_CHANGE" in codes(decision)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"trusted": False},
+        {"intact": False},
+        {"intact": None},
+        {"revocation": Revocation.UNKNOWN},
+        {"sub_indication": "TRY_LATER"},
+    ],
+)
+def test_a_sealed_change_excuses_nothing_else(changes: dict[str, Any]) -> None:
+    """INDETERMINATE for any other reason besides stays INDETERMINATE."""
+    assert stamped(**changes).state is State.HELD
+
+
+def test_a_seal_of_another_agency_excuses_nothing() -> None:
+    """Only the same agency may close what its person signed."""
+    person = a_signature(
+        verdict=Verdict.INDETERMINATE,
+        changed_after=ChangedAfter.VISIBLE,
+        reasons=(Reason("VISIBLE_CHANGE_SEALED_LATER"),),
+    )
+    report = a_report(person, a_signature(name="Signature2"), verdict=Verdict.INDETERMINATE)
+    both = (SignerMatch("snv", "person", "unit"), SignerMatch("sxd", "organisation", "name"))
+
+    decision = ask(examination=an_examination(a_file(report)), recognition=a_recognition(signed_by=both))
+
+    assert decision.state is State.HELD
+
+
+def test_after_grace_is_held_and_still_a_submission() -> None:
+    """It is kept, answered, and left to two persons."""
+    decision = ask(timing=a_timing(Timeliness.AFTER_GRACE))
+
+    assert (decision.state, decision.is_submission, codes(decision)) == (State.HELD, True, {"AFTER_GRACE"})
+
+
+def test_in_grace_is_filed_like_on_time() -> None:
+    """The letter still evaluates what comes within the days of grace."""
+    assert ask(timing=a_timing(Timeliness.IN_GRACE)).state is State.FILED
+
+
+def test_mail_of_an_agency_on_the_document_system_is_taken_and_flagged() -> None:
+    """The channel is a property of the agency; the wrong one costs a remark."""
+    decision = ask(
+        recognition=a_recognition(
+            agency_id="sxd", claimed="sxd", signed_by=(SignerMatch("sxd", "organisation", "name"),)
+        )
+    )
+
+    assert (decision.state, codes(decision)) == (State.FILED, {"WRONG_CHANNEL"})
+
+
+def test_a_copy_is_linked_to_the_earliest_and_takes_no_number() -> None:
+    """The very same form again is no second submission."""
+    first = a_delivery(id="d0", state=State.FILED, agency="snv", receipt_no="PDG-2019-000001")
+
+    decision = ask(history=History(versions=(first,), same_form=(first,)))
+
+    assert (decision.state, decision.linked_to, decision.is_submission) == (State.LINKED, "d0", False)
+
+
+def test_a_returned_form_sent_again_is_looked_at_again() -> None:
+    """What a person returned is no original to link to."""
+    first = a_delivery(id="d0", state=State.RETURNED, agency="snv")
+
+    assert ask(history=History(versions=(first,), same_form=(first,))).state is State.FILED
+
+
+def test_a_changed_form_is_a_new_version() -> None:
+    """The last valid version's content counts."""
+    first = a_delivery(id="d0", state=State.FILED, agency="snv", operative=True)
+
+    decision = ask(history=History(versions=(first,)))
+
+    assert (decision.state, codes(decision)) == (State.FILED, {"NEW_VERSION"})
+
+
+@pytest.mark.parametrize("kind", ["auto-reply", "bounce", "report", "list", "calendar"])
+def test_automatic_mail_is_set_aside_and_never_answered(kind: str) -> None:
+    """No answer to an automatic mail (RFC 3834, section 2)."""
+    mail = some_mail_facts(automatic=kind, automatic_signals=("Auto-Submitted",))
+    unsigned = a_file(a_report(verdict=Verdict.UNSIGNED))
+
+    decision = ask(examination=an_examination(unsigned, unpacked=an_unpacked(mail=mail)))
+
+    assert (decision.state, decision.is_submission) == (State.SET_ASIDE, False)
+
+
+def test_a_signed_form_in_a_list_mail_goes_to_a_person_without_a_letter() -> None:
+    """Nothing that may be a submission is dropped by a header."""
+    mail = some_mail_facts(automatic="list", automatic_signals=("List-Id",))
+
+    decision = ask(examination=an_examination(unpacked=an_unpacked(mail=mail)))
+
+    assert (decision.state, decision.is_submission) == (State.HELD, False)
+
+
+def test_what_came_before_the_campaign_is_set_aside() -> None:
+    """A first connection to an old mailbox must not write to anybody."""
+    decision = ask(delivery=a_delivery(received_at=CAMPAIGN.opens.replace(year=2018)))
+
+    assert (decision.state, codes(decision)) == (State.SET_ASIDE, {"BEFORE_CAMPAIGN"})
+
+
+def test_our_own_letter_coming_back_is_a_loop_and_our_own_form_is_not() -> None:
+    """The office is on the roster too: only a Message-ID of ours or an automatic mark makes a loop."""
+    from intake.steps.unpacked import Address
+
+    mail = some_mail_facts(from_addresses=(Address("", "stttt@binhthuan.example"),))
+    examination = an_examination(unpacked=an_unpacked(mail=mail))
+
+    assert codes(ask(examination=examination, history=History(ours=("<x@ours>",)))) == {"OWN_LETTER"}
+    own = a_recognition(agency_id="stttt", claimed="stttt", signed_by=(SignerMatch("stttt", "organisation", "name"),))
+    assert ask(examination=examination, recognition=own).state is State.FILED
+
+
+def test_other_correspondence_is_set_aside() -> None:
+    """The mailbox is the department's general address."""
+    nothing = a_file(a_report(verdict=Verdict.UNSIGNED), form=FormFacts(False, "Giấy mời họp"), signals=())
+
+    decision = ask(examination=an_examination(nothing, subject_signal=False))
+
+    assert (decision.state, decision.is_submission) == (State.SET_ASIDE, False)
+
+
+def test_an_agency_that_forgot_the_attachment_is_told_at_once() -> None:
+    """Writing about the form without one is held with a defect letter."""
+    examination = replace(an_examination(), files=())
+
+    decision = ask(examination=examination)
+
+    assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, {"NO_FORM"})
+
+
+def test_a_link_instead_of_a_file_is_answered_and_never_fetched() -> None:
+    """The finding of unpacking takes the place of NO_FORM."""
+    unpacked = an_unpacked(problems=(Why("LINK_INSTEAD_OF_FILE", "drive"),))
+
+    decision = ask(examination=replace(an_examination(unpacked=unpacked), files=()))
+
+    assert (decision.state, decision.repairable) == (State.HELD, True)
+    assert codes(decision) == {"LINK_INSTEAD_OF_FILE"}
+
+
+def test_a_signed_scan_of_an_agency_that_filed_nothing_is_held() -> None:
+    """Its text cannot be read, so a person looks."""
+    scan = a_file(form=FormFacts(False, ""), signals=())
+
+    decision = ask(examination=an_examination(scan, subject_signal=False))
+
+    assert (decision.state, codes(decision)) == (State.HELD, {"TEXT_UNREADABLE"})
+
+
+def test_last_years_form_is_held_and_can_be_repaired() -> None:
+    """The year in the form's own title decides."""
+    file = a_file(form=FormFacts(False, "PHIẾU ĐÁNH GIÁ năm 2018", year=2018))
+
+    decision = ask(examination=an_examination(file))
+
+    assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, {"WRONG_YEAR"})
+
+
+def test_a_broken_file_beside_a_good_form_is_shown_to_a_person() -> None:
+    """A broken signature in the same delivery is no accident."""
+    broken = a_file(a_report(verdict=Verdict.FAILED), sha256="b" * 64, name="phu luc.pdf", signals=(), form=None)
+
+    decision = ask(examination=an_examination(a_file(), broken))
+
+    assert "OTHER_FILE_SIGNATURE_FAILED" in codes(decision)
+    assert decision.state is State.HELD
+
+
+def test_the_signed_form_goes_before_its_unsigned_companion() -> None:
+    """The signed file is the only authority, whatever the companion's tags say."""
+    companion = a_file(
+        a_report(verdict=Verdict.UNSIGNED),
+        sha256="c" * 64,
+        name="phieu.docx",
+        form=FormFacts(True, ""),
+        signals=("tag",),
+    )
+
+    decision = ask(examination=an_examination(companion, a_file()))
+
+    assert decision.form is not None
+    assert decision.form.name == "phieu.pdf"
+
+
+def test_a_detached_signature_is_the_forms_own() -> None:
+    """A `.p7s` beside a file signs it."""
+    form = a_file(a_report(verdict=Verdict.UNSIGNED))
+    beside = a_file(a_report(a_signature(kind="cms")), sha256="d" * 64, name="phieu.pdf.p7s", signals=(), form=None)
+
+    decision = ask(examination=an_examination(form, replace(beside, detached_of=form.sha256)))
+
+    assert (decision.state, decision.signature) == (State.FILED, Verdict.PASSED)
+
+
+def test_a_recall_of_the_agencys_own_document_is_obeyed() -> None:
+    """QCVN 102: BussinessDocType 1 revokes; the document stays, marked."""
+    target = a_delivery(id="d0", state=State.FILED, agency="sxd", receipt_no="PDG-2019-000002")
+    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
+    recognition = a_recognition(agency_id="sxd", claimed="sxd")
+
+    decision = ask(
+        delivery=a_delivery(channel=Channel.QLVB),
+        examination=an_examination(unpacked=unpacked),
+        recognition=recognition,
+        history=History(versions=(target,), named=(target,)),
+    )
+
+    assert (decision.state, decision.withdraws) == (State.LINKED, "d0")
+
+
+def test_a_recall_of_somebody_elses_document_is_not_obeyed() -> None:
+    """An agency may recall only its own."""
+    target = a_delivery(id="d0", state=State.FILED, agency="snv")
+    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
+
+    decision = ask(
+        examination=an_examination(unpacked=unpacked),
+        recognition=a_recognition(agency_id="sxd", claimed="sxd"),
+        history=History(named=(target,)),
+    )
+
+    assert (decision.state, decision.withdraws) == (State.HELD, None)
+
+
+def test_a_status_package_is_set_aside() -> None:
+    """It tells about a document and is none."""
+    unpacked = an_unpacked(kind="edxml-status", mail=None, edxml=some_edxml_facts(status_code="03"))
+
+    assert codes(ask(examination=an_examination(unpacked=unpacked))) == {"STATUS_PACKAGE"}
+
+
+def test_an_unknown_sender_with_a_form_is_held_never_dropped() -> None:
+    """Unmatched is a queue, not a bin."""
+    decision = ask(recognition=a_recognition(agency_id=None, claimed=None, signed_by=(None,), sender_address=None))
+
+    assert (decision.state, decision.is_submission) == (State.HELD, True)
+    assert "AGENCY_UNKNOWN" in codes(decision)
+
+
+def test_a_doubtful_moment_is_held() -> None:
+    """A person decides about a moment on two sides of a cut-off."""
+    decision = ask(timing=a_timing(uncertain=True, reasons=(Why("TIME_UNCERTAIN"),)))
+
+    assert decision.state is State.HELD
