@@ -187,9 +187,9 @@ def _findings(view: View, signatures: tuple[SignatureField, ...], question: Ques
     """
     Judge the signatures in the order of the form.
 
-    1. The byte guard, for each. 2. What changed after each, under all permissions given until then. 3. Document time stamps, the
-    last first, since each protects those before it. 4. The CMS of each, at the time that is proven for it. 5. What only all
-    together tell: sealed later, certification first.
+    1. The byte guard, for each. 2. What changed after each, under all permissions given until then. 3. Document time
+    stamps, the last first, since each protects those before it. 4. The CMS of each, at the time that is proven for it.
+    5. What only all together tell: sealed later, certification first.
     """
     cases = _guarded(view, signatures)
     for case in cases:

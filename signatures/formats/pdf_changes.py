@@ -1,5 +1,5 @@
 """
-Says what later revisions did to a signed PDF: nothing, what is always allowed, something that shows, or what nobody may.
+Says what later revisions did to a signed PDF: nothing, what is allowed, something that shows, or what nobody may.
 
 Only the objects that a later revision touches are compared, each by what it is used for in the signed revision. Plan:
 
@@ -21,7 +21,7 @@ from signatures.formats.pdf_fields import Field, fields_of
 from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Ref, Stream, Value
-from signatures.formats.pdf_overlay import compare_looks
+from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
 from signatures.formats.pdf_roles import MAX_STEPS, Path, Use, uses_of
 from signatures.formats.pdf_same import same, same_through
@@ -61,7 +61,11 @@ class Act(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One thing that is different, with the page object and rectangle where it shows (0 and None if it does not)."""
+    """
+    One thing that is different, with the page object and rectangle where it shows (0 and None if it does not).
+
+    `shows` asks for a look at the page; `refills` says that it only gives a field that was there a new look of its own.
+    """
 
     grade: Grade
     act: Act
@@ -71,6 +75,7 @@ class Change:
     page: int = 0
     box: Box | None = None
     shows: bool = False
+    refills: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,7 +202,17 @@ class _Comparison:
             else:
                 self._judged.add(number)
                 yield from judged
-        yield from self._by_use(others)
+        yield from self._by_use(others, self._replaced_looks())
+
+    def _replaced_looks(self) -> list[int]:
+        """Return the objects that were the look of a changed field and are so no longer, though they still exist."""
+        return [
+            reference
+            for before, after in self.different.values()
+            if isinstance(before, Dictionary) and _is_annotation(before) and isinstance(after, Dictionary)
+            for reference in (_reference(before, "AP"),)
+            if reference > 0 and reference != _reference(after, "AP") and reference not in self.different
+        ]
 
     def _touched(self, guarded: Guarded) -> Iterator[int]:
         seen: set[int] = set()
@@ -493,7 +508,8 @@ class _Comparison:
                 if not (_shows(self.old, before) or _shows(self.new, after)):
                     continue
                 if signing:
-                    yield self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", after, known.name, Ref(number, 0))
+                    change = self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", after, known.name, Ref(number, 0))
+                    yield replace(change, refills=same(before.get("Rect"), after.get("Rect")))
                 else:
                     yield self._showing(
                         Grade.VISIBLE, Act.FORM, "SIGNATURE_LOOK_CHANGED", after, known.name, Ref(number, 0)
@@ -515,7 +531,7 @@ class _Comparison:
             if key in _FILL_KEYS or key in _WIDGET_LOOKS:
                 shows = key in _WIDGET_LOOKS and _shows(self.new, after)
                 change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", after, known.name, Ref(number, 0))
-                yield replace(change, shows=shows)
+                yield replace(change, shows=shows, refills=True)
             elif key == "F":
                 if _shows(self.old, before) != _shows(self.new, after):
                     yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
@@ -532,9 +548,13 @@ class _Comparison:
 
     # 3. What is told by its uses.
 
-    def _by_use(self, numbers: list[int]) -> Iterator[Change]:
-        """Grade each object by all its uses in the signed revision; one that nothing used then is harmless."""
-        waiting = {number: uses for number, uses in uses_of(self.old, numbers).items() if uses}
+    def _by_use(self, numbers: list[int], looks: list[int]) -> Iterator[Change]:
+        """
+        Grade each object by all its uses in the signed revision; one that nothing used then is harmless.
+
+        `looks` were replaced, not changed: that is no harm unless something nobody knows uses them too.
+        """
+        waiting = {number: uses for number, uses in uses_of(self.old, [*numbers, *looks]).items() if uses}
         known: dict[int, list[Use]] = dict(waiting)
         # Climb from holders that say nothing of themselves to those that do, all of one step together.
         for _ in range(MAX_STEPS):
@@ -552,6 +572,11 @@ class _Comparison:
             before, after = self.different[number]
             for holder, path in self._anchored(number, known):
                 yield from self._used(number, before, after, holder, path)
+        for number in looks:
+            value = self.old.get(number)
+            for holder, path in self._anchored(number, known):
+                if holder == 0 or holder == _reference(self.old.trailer, "Root"):
+                    yield from self._used(number, value, value, holder, path)
 
     def _speaks(self, number: int) -> bool:
         value = self.old.get(number)
@@ -725,7 +750,7 @@ class _Comparison:
         if first in _FILL_KEYS or first in _WIDGET_LOOKS:
             shows = first in _WIDGET_LOOKS and _shows(self.new, current)
             change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", current, name, Ref(holder, 0))
-            yield replace(change, shows=shows)
+            yield replace(change, shows=shows, refills=True)
         elif first in _FIELD_FREE:
             yield Change(Grade.PERMITTED, Act.FILL, "", name, name)
         else:
@@ -735,34 +760,31 @@ class _Comparison:
 
     def looked_at(self, changes: list[Change]) -> list[Change]:
         """Grade what shows by how its page looks: covering or altering what stood there is a visible change."""
-        pages: dict[int, bool] = {}
-        for change in changes:
-            if change.shows and change.page and (change.grade is Grade.PERMITTED or change.code == "RESOURCES_ADDED"):
-                pages[change.page] = pages.get(change.page, False) or change.act is Act.FILL
-        if len(pages) > MAX_LOOKS:
+        asked = {
+            (change.page, change.refills)
+            for change in changes
+            if change.shows and change.page and (change.grade is Grade.PERMITTED or change.code == "RESOURCES_ADDED")
+        }
+        if len(asked) > MAX_LOOKS:
             raise TooCostly(f"an update changes how more than {MAX_LOOKS} pages look")
-        covered: dict[int, bool] = {}
-        altered: dict[int, bool] = {}
-        before = self.old.file.data[: self.old.end] if pages else b""
-        for page, filling in pages.items():
+        before = self.old.file.data[: self.old.end] if asked else b""
+        looks: dict[tuple[int, bool], Looks] = {}
+        for page, refills in asked:
             index = self.page_index(page)
-            if index is None:
-                continue
-            looks = compare_looks(before, self.new.file.data, index, fields_count=not filling)
-            covered[page] = looks.covered is not False
-            altered[page] = looks.changed is not False
-        return [self._by_look(change, covered, altered) for change in changes]
+            if index is not None:
+                looks[page, refills] = compare_looks(before, self.new.file.data, index, fields_count=not refills)
+        return [self._by_look(change, looks.get((change.page, change.refills))) for change in changes]
 
-    def _by_look(self, change: Change, covered: dict[int, bool], altered: dict[int, bool]) -> Change:
+    def _by_look(self, change: Change, looks: Looks | None) -> Change:
         if not change.shows:
             return change
-        if change.code == "RESOURCES_ADDED" and change.page in altered and not altered[change.page]:
+        if change.code == "RESOURCES_ADDED" and looks is not None and looks.changed is False:
             return replace(change, grade=Grade.PERMITTED, code="", act=Act.UPKEEP)
         if change.grade is not Grade.PERMITTED:
             return change
-        if covered.get(change.page, bool(change.page)):
+        if looks is not None and looks.covered is not False:
             return replace(change, grade=Grade.VISIBLE, code="CONTENT_COVERED")
-        if change.act is Act.SIGN and change.box is not None and self._is_large(change):
+        if change.act is Act.SIGN and not change.refills and self._is_large(change):
             return replace(change, grade=Grade.VISIBLE, code="LARGE_SIGNATURE_ADDED")
         return replace(change, code="")
 

@@ -21,7 +21,7 @@ class _NoFile:
 
     strict = False
 
-    def get_object(self, reference: object) -> Any:  # noqa: ANN401  # pyHanko's own value, handed straight back
+    def get_object(self, reference: object) -> Any:  # pyHanko's own value, handed straight back
         raise Locked("the encryption dictionary refers elsewhere")
 
 
@@ -43,7 +43,7 @@ class Decryptor:
             opened = handler.authenticate(b"", id1=first_id).status != AuthStatus.FAILED
         except Locked:
             raise
-        # pyHanko answers hostile encryption dictionaries with many kinds of exception; whichever it is, the file stays shut.
+        # pyHanko answers hostile encryption dictionaries with many kinds of exception: the file stays shut.
         except Exception as cause:
             raise Locked(f"the encryption cannot be read: {type(cause).__name__}") from cause
         if not opened:
@@ -52,7 +52,7 @@ class Decryptor:
         self._metadata_too = bool(getattr(handler, "encrypt_metadata", True))
 
     def clear(self, value: Value, owner: Ref) -> Value:
-        """Return `value` (an object outside object streams) with its strings decrypted; signature contents are never encrypted."""
+        """Return `value` (an object outside object streams) decrypted; signature contents are never encrypted."""
         if isinstance(value, bytes):
             cipher = self._handler.get_string_filter()
             try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from signatures.formats.pdf_file import Placed, PdfFile, View
+from signatures.formats.pdf_file import PdfFile, Placed, View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Reader, Ref, Value, text_of
 
@@ -25,8 +25,8 @@ class Field:
     """
     One form field (a leaf of the field tree).
 
-    `name` is the full name with dots. `number` is its object number, 0 for one written into its parent's list. `kind` is /FT
-    (inherited where it is). `lineage` are the dictionaries from the field itself up to the root of its tree.
+    `name` is the full name with dots. `number` is its object number, 0 for one written into its parent's list.
+    `kind` is /FT (inherited where it is). `lineage` are the dictionaries from the field itself up to the root of its tree.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""A PDF as it stood at one of its ends: the whole file, or only the bytes that a signature covers, read as a file of its own."""
+"""A PDF as it stood at one of its ends: the whole file, or the bytes a signature covers read as a file of their own."""
 
 from __future__ import annotations
 
@@ -115,8 +115,8 @@ class View:
     """
     What a reader sees of the bytes before `end`: the newest table and all that it continues.
 
-    `sections` run from the newest to the oldest. `repaired` holds the numbers of objects that were not where their table
-    said; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
+    `sections` run from the newest to the oldest. `repaired` holds the numbers of objects that were not where their
+    table said; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
     """
 
     __slots__ = ("_stack", "end", "file", "rebuilt", "repaired", "sections", "trailer")

@@ -1,4 +1,4 @@
-"""Unpacks the compressed parts of a PDF that a verification needs (tables of contents, object streams, certificates), within limits."""
+"""Unpacks the compressed parts of a PDF that a verification needs (tables, object streams, certificates), in limits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class TooCostly(Exception):
     """A limit was reached: the file asks for more work than any lawful document does."""
 
 
-# Object streams and cross-reference streams of a 12 MB file decode to about 5 MB. A deflate bomb reaches a thousandfold.
+# The tables and object streams of a 12 MB file decode to about 5 MB. A deflate bomb reaches a thousandfold.
 MAX_DECODED_BYTES = 96 * 1024 * 1024
 # Lawful streams have one filter, seldom two; a long row of filters only multiplies the work.
 MAX_FILTERS = 4

@@ -1,4 +1,4 @@
-"""The reader of PDF values: turns bytes into names, numbers, strings, lists and dictionaries, and remembers where each lay."""
+"""The reader of PDF values: turns bytes into names, numbers, strings, lists, dictionaries, and knows where each lay."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ class Stream:
     __hash__ = None  # type: ignore[assignment]  # streams are compared, never looked up
 
 
-Value: TypeAlias = "None | bool | int | float | Name | bytes | Ref | list[Value] | Dictionary | Stream"
+Value: TypeAlias = "bool | int | float | Name | bytes | Ref | list[Value] | Dictionary | Stream | None"
 
 _WHITE = rb"\x00\t\n\x0c\r "
 _SKIP = re.compile(rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+")

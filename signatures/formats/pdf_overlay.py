@@ -35,8 +35,8 @@ def compare_looks(before: bytes, after: bytes, index: int, *, fields_count: bool
     """
     Compare page `index` (from 0) of two revisions.
 
-    With `fields_count` the look of annotations and fields in the earlier revision counts as content that may be covered; without
-    it only the page's own content does, because filling in a field replaces the field's own look.
+    With `fields_count` the look of annotations and fields in the earlier revision counts as content that may be
+    covered; without it only the page's own content does, because filling in a field replaces the field's own look.
     """
     try:
         old = draw(before, index, _SCALE)

@@ -57,7 +57,8 @@ def permissions_of(view: View, field: SignatureField) -> Permissions:
     Return what the signature of `field` allows, read from `view` (the bytes it signed).
 
     Read from /Reference (DocMDP, FieldMDP) and from the field's own /Lock, because signers that leave the copy of the
-    lock out of the signature meant it all the same. A level outside 1 to 3 counts as 1: what is not understood is not allowed.
+    lock out of the signature meant it all the same. A level outside 1 to 3 counts as 1: what is not understood is not
+    allowed.
 
     Source: ISO 32000-2, 12.8.2.2 (DocMDP), 12.8.2.4 (FieldMDP), table 236 (Lock with its /P).
     """

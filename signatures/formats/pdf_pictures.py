@@ -1,4 +1,4 @@
-"""Draws pages of a PDF, as it stands and as it was signed, so that a person (or a comparison of dots) can look at both."""
+"""Draws pages of a PDF, as it stands and as it was signed, so that a person (or a comparison) can look at both."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def render_page(data: bytes, revision_end: int | None, page: int, scale: float) 
     """
     Return page `page` (from 1) as PNG, at `scale` times 72 dots an inch, annotations and form fields drawn.
 
-    `revision_end` is where the wanted revision ends in bytes (the end of a signature's byte range); None draws the file as it
-    stands. Huge pages are drawn smaller than asked. Raises CannotDraw.
+    `revision_end` is where the wanted revision ends in bytes (the end of a signature's byte range); None draws the
+    file as it stands. Huge pages are drawn smaller than asked. Raises CannotDraw.
     """
     picture = draw(data if revision_end is None else data[:revision_end], page - 1, scale)
     output = BytesIO()
@@ -48,7 +48,8 @@ def draw(data: bytes, index: int, scale: float, *, annotations: bool = True) -> 
             raise CannotDraw(f"page {index + 1} has an absurd size")
         fitting = min(scale, (MAX_DOTS / (width * height)) ** 0.5)
         bitmap = page.render(scale=fitting, draw_annots=annotations, may_draw_forms=annotations)
-        return bitmap.to_pil().convert("RGB")
+        picture: Image.Image = bitmap.to_pil().convert("RGB")
+        return picture
     except pdfium.PdfiumError as cause:
         raise CannotDraw(f"page {index + 1} cannot be drawn") from cause
     finally:

@@ -1,4 +1,4 @@
-"""Reads a PDF's tables of contents (cross-reference tables and streams), one for each revision, and only as far as asked."""
+"""Reads a PDF's tables of contents (cross-reference tables and streams), each only as far as it is asked."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ MAX_SUBSECTIONS = 200_000
 
 class Entry(NamedTuple):
     """
-    Where an object is: kind "n" in the file at offset `place` with generation `detail`; kind "c" as number `detail` inside
-    object stream `place`; kind "f" freed.
+    Where an object is: kind "n" in the file at offset `place` with generation `detail`; kind "c" as number `detail`
+    inside object stream `place`; kind "f" freed.
     """
 
     kind: str

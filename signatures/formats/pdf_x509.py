@@ -20,13 +20,13 @@ def judge_rsa_sha1(
     Judge the RSA value in `contents` (an OCTET STRING) over the SHA-1 digest of the byte range; never raises.
 
     The first of `certificates` is the signer's (ISO 32000-1, table 252, /Cert). SHA-1 can be made to collide, so a
-    document signed this way may have a twin: a remark, as for SHA-1 in CMS.
+    document signed this way may have a twin: judged as SHA-1 in CMS is.
 
     Source: ISO 32000-1, 12.8.3.2.
     """
     tally = Tally()
     if not certificates:
-        tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_MISSING", "/Cert is empty")
+        tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNING_CERTIFICATE_MISSING", "/Cert is empty")
         return SignerJudgement(0, tally.verdict, tally.sub_indication, None, reasons=tally.reasons)
     intact: bool | None = None
     trusted = None
@@ -43,13 +43,16 @@ def judge_rsa_sha1(
         tally.fail("FORMAT_FAILURE", "CMS_MALFORMED", str(cause))
         intact = False
     except CertificateError as cause:
-        tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_MISSING", str(cause))
+        tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNING_CERTIFICATE_MISSING", str(cause))
     except algorithms.Disagreement as cause:
         tally.fail("SIG_CRYPTO_FAILURE", "ALGORITHMS_DISAGREE", str(cause))
         intact = False
     except algorithms.Unsupported as cause:
         tally.cannot("ALGORITHM_UNSUPPORTED", str(cause))
-    tally.remark("DIGEST_WEAK", "sha1")
+    if question.integrity_only:
+        tally.remark("WEAK_DIGEST", "sha1")
+    else:
+        tally.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", "sha1")
     if tally.verdict is not Verdict.FAILED:
         chain = judge_chain(certificates[0], certificates[1:], question)
         trusted = chain.trusted
