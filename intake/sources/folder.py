@@ -58,6 +58,7 @@ class ExportFolder:
         self._closing = threading.Event()
         self._until = 0.0
         self._remarks: list[Why] = []
+        self._met: dict[str, float] = {}
         self._taken: dict[str, Group] = {}
         self._known: set[str] = set()
         self._digests: dict[str, tuple[int, int, int, int, str]] = {}
@@ -122,13 +123,14 @@ class ExportFolder:
         fresh: list[Group] = []
         for group in listing.groups:
             before = diary.seen.get(group.mark)
-            if before is not None and before.print == _short(group.print):
+            if before is None or before.print != _short(group.print):
+                seen[group.mark] = Seen(_short(group.print), Sighting(now, not_there_at))
+                self._met[group.mark] = time.monotonic()
+                fresh.append(group)
+            else:
                 seen[group.mark] = before
                 at_rest.add(group.mark)
-            else:
-                seen[group.mark] = Seen(_short(group.print), Sighting(now, not_there_at))
-                fresh.append(group)
-        at_rest |= self._second_glance(fresh)
+        at_rest = self._second_glance(fresh, listing.groups, at_rest)
 
         # 2. Bring what is finished; settle what the ledger has already.
         self._load_digests(memory)
@@ -158,6 +160,7 @@ class ExportFolder:
                 self._settle_again(group)
 
         # 3. Remember this listing, so that the next one knows what was not there.
+        self._met = {mark: at for mark, at in self._met.items() if mark in still_waiting}
         if listing.complete:
             diary.after(listing.root, now, {mark: seen[mark] for mark in still_waiting}).save(memory)
         self._save_digests(memory, listing)
@@ -181,23 +184,30 @@ class ExportFolder:
                 remedy="Check that the share is mounted and that the service may read it; nothing is lost meanwhile.",
             ) from cause
 
-    def _second_glance(self, fresh: list[Group]) -> set[str]:
-        """Return which of the things seen for the first time are whole by structure and rest over a second glance."""
-        try:
-            whole = [group for group in fresh if self._may_be_whole(group)]
-            if not whole:
-                return set()
-            self._closing.wait(SECOND_GLANCE_SECONDS)
-            self._check()
-        except OSError:
-            return set()
+    def _second_glance(self, fresh: list[Group], groups: list[Group], at_rest: set[str]) -> set[str]:
+        """
+        Return what is at rest: what was so at an earlier look, and of the fresh what is whole by its structure.
+
+        Both only if it has not changed for SECOND_GLANCE_SECONDS; for that this look waits once and lists again.
+        """
+        early = time.monotonic() - SECOND_GLANCE_SECONDS
+        hasty = {group.mark for group in groups if group.mark in at_rest and self._met.get(group.mark, early) > early}
+        doubtful = hasty | {group.mark for group in fresh if self._may_be_whole(group)}
+        if not doubtful:
+            return at_rest
+        self._closing.wait(SECOND_GLANCE_SECONDS)
+        self._check()
         again = {group.mark: group.print for group in self._list().groups}
-        return {group.mark for group in whole if again.get(group.mark) == group.print}
+        same = {group.mark for group in groups if again.get(group.mark) == group.print}
+        return (at_rest | doubtful) & (same | (at_rest - doubtful))
 
     def _may_be_whole(self, group: Group) -> bool:
-        if group.shape == "manifest":
-            return self._manifest_of(group)[0] is not None
-        return all(looks_whole(self._root, one) for one in group.files)
+        try:
+            if group.shape == "manifest":
+                return self._manifest_of(group)[0] is not None
+            return all(looks_whole(self._root, one) for one in group.files)
+        except OSError:
+            return False
 
     def _is_finished(
         self,
