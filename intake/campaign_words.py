@@ -14,7 +14,7 @@ from config.campaign import CalendarRule, load_campaign
 from config.roster import load_roster
 from config.workdays import Proposal, Workdays, load_overrides, propose
 
-READINGS = (
+READINGS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("A + G1 (mặc định)", {}),
     ("B + G5: giờ hành chính", {"due_reading": "office_hours", "day_end": "17:00"}),
     ("C: tính cả ngày trong văn bản", {"due_reading": "day_included"}),

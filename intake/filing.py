@@ -188,7 +188,7 @@ def letter_about(
         signature=decision.signature,
         signatures=_signatures(examination, decision),
         sender_address=recognition.sender_address,
-        answers_to=mail.message_id if mail else None,
+        answers_to=_answered(examination),
         references=mail.message_id if mail else None,
     )
     silent = not decision.is_submission or (mail is not None and mail.automatic != "no")
@@ -271,6 +271,18 @@ def matter_of(settings: Settings, book: Rulebook, delivery: Delivery, now: datet
         outbox=outbox,
         now=now,
     )
+
+
+def _answered(examination: Examination) -> str | None:
+    """Return what a letter answers: the mail's Message-ID, or the document's own id on the document axis."""
+    unpacked = examination.unpacked
+    if unpacked.mail is not None:
+        return unpacked.mail.message_id
+    edxml = unpacked.edxml
+    if edxml is None:
+        return None
+    day = f"{edxml.promulgation_date:%Y/%m/%d}" if edxml.promulgation_date else ""
+    return edxml.document_id or ",".join((edxml.from_organ_id, day, edxml.code))
 
 
 def _signatures(examination: Examination, decision: Decision) -> tuple[SignatureFinding, ...]:

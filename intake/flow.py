@@ -267,6 +267,9 @@ def acknowledge(office: Office) -> Carried:
     The brakes come first (RFC 3834, section 2): beyond the caps per address and per day a letter stays in the house
     and a person is asked. In the mode `approve` only what a clerk released is carried.
     """
+    if office.settings.smtp.mode == "rehearse":
+        # Nothing leaves; every letter stays queued, where the console shows what would be sent.
+        return Carried()
     letters = office.ledger.letters
     sent = failed = postponed = in_doubt = 0
     trouble: str | None = None

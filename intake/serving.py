@@ -29,9 +29,21 @@ def desk_of(office: Office) -> Desk:
         return examine_house(settings, office.ledger, office.clock())
 
     def caught() -> Sequence[CaughtLetter]:
+        # Imported only where the demonstration runs: the office's own service has no need of its room.
         from intake.demo.caught import caught_letters
 
-        return caught_letters(Path(settings.demo.mail_sink))
+        return [
+            CaughtLetter(
+                key=one.name,
+                caught_at=one.caught_at,
+                sender=one.envelope_from,
+                to=one.to,
+                subject=one.subject,
+                text=one.text,
+                headers=(("Message-ID", one.message_id), ("In-Reply-To", one.in_reply_to)),
+            )
+            for one in caught_letters(Path(settings.demo.mail_sink))
+        ]
 
     vault = settings.vault.url.removeprefix("file:")
     return Desk(

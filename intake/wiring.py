@@ -78,7 +78,7 @@ def open_office(settings: Settings) -> Office:
     clock = office_clock(settings)
     ledger = open_ledger(settings)
     rules = Rules(settings.campaign_file)
-    rules.book()
+    own = rules.book().roster.get(settings.office.agency)
     return Office(
         settings=settings,
         database=ledger.database,
@@ -88,7 +88,7 @@ def open_office(settings: Settings) -> Office:
         rules=rules,
         sources=tuple(SOURCES[type(one)](one) for one in settings.sources),
         courier=open_courier(settings, clock),
-        status_courier=open_status_courier(settings, clock),
+        status_courier=open_status_courier(settings, clock, own.organ_ids[0] if own and own.organ_ids else ""),
         examiner=start_worker(settings.examination.memory_mib),
         clock=clock,
     )
@@ -101,14 +101,14 @@ def open_courier(settings: Settings, clock: Clock) -> Courier:
     return SmtpCourier(settings.smtp, clock, office_name=settings.office.name)
 
 
-def open_status_courier(settings: Settings, clock: Clock) -> Courier | None:
+def open_status_courier(settings: Settings, clock: Clock, organ_id: str) -> Courier | None:
     """Return what writes status packages, None where no source has an outbox."""
     outbox = next((one.outbox for one in settings.sources if isinstance(one, FolderSource) and one.outbox), None)
     if outbox is None:
         return None
     if settings.smtp.mode == "rehearse":
         return RehearsalCourier()
-    return StatusOutbox(outbox, settings.office.name, clock)
+    return StatusOutbox(outbox, settings.office.name, clock, organ_id=organ_id)
 
 
 def refuse_without_sources(settings: Settings) -> None:

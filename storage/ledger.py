@@ -21,6 +21,7 @@ from storage.receiving import receive
 from storage.records import (
     Action,
     Arrival,
+    CampaignRecord,
     Delivery,
     LogEntry,
     Outage,
@@ -339,6 +340,15 @@ class Ledger:
             detail = {"campaign": campaign, "number": number, "version": version, "note": note}
             pages.append("campaign_recorded", detail, actor=by, at=at)
             return True
+
+    def campaign_history(self, campaign: str) -> tuple[CampaignRecord, ...]:
+        """Every version of a campaign file that was recorded, oldest first."""
+        wanted = select(campaigns).where(campaigns.c.campaign == campaign).order_by(campaigns.c.number)
+        with self.database.reading() as connection:
+            return tuple(
+                CampaignRecord(row.number, row.version, row.content, row.recorded_by, row.note, row.at)
+                for row in connection.execute(wanted)
+            )
 
     def current_campaign_version(self, campaign: str) -> str | None:
         """The digest of the version in force, None if none was recorded."""

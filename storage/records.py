@@ -292,6 +292,18 @@ class Outcome:
 
 
 @dataclass(frozen=True, slots=True)
+class CampaignRecord:
+    """One recorded version of a campaign file: `number` from 1, `version` its digest, `content` its whole text."""
+
+    number: int
+    version: str
+    content: str
+    by: str
+    note: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class PendingApproval:
     """An action that one named person has asked for and a second, different one must repeat."""
 
