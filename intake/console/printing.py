@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -13,6 +14,13 @@ from intake.console.desk import Desk
 from intake.console.icons import icon
 
 STATIC = {"console.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+
+
+def _said(words: str | None) -> str:
+    """Return what stands in a place that holds either a reason code of ours or another program's words."""
+    if words is not None and re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", words):
+        return explain(words).vi
+    return words or ""
 
 
 def static_files() -> dict[str, bytes]:
@@ -62,6 +70,7 @@ def environment(desk: Desk) -> Environment:
         "letter_kind": lambda key: words.word(words.LETTER_KINDS, key),
         "role_words": lambda key: words.ROLES.get(key, str(key)),
         "witness_words": lambda key: words.WITNESSES.get(key, key),
+        "said": _said,
         "event_words": lambda key: words.EVENTS.get(key, key),
         "file_role": lambda key: words.FILE_ROLES.get(key, key),
         "office": desk.office_name,

@@ -160,11 +160,13 @@ def asked_of(visit: Visit) -> Asked:
 
 
 def _day_text(text: str) -> str:
+    """Return a day as dd/mm/yyyy, "" for what is no day."""
     try:
-        return datetime.strptime(text, "%Y-%m-%d").strftime("%Y-%m-%d")  # noqa: DTZ007 - a day has no zone yet
+        return datetime.strptime(text.strip(), "%d/%m/%Y").strftime("%d/%m/%Y")  # noqa: DTZ007 - a day has no zone yet
     except ValueError:
         return ""
 
 
 def _day(text: str, zone: ZoneInfo) -> datetime | None:
-    return datetime.fromisoformat(text).replace(tzinfo=zone) if text else None
+    """Return the first instant of a day in the office's zone."""
+    return datetime.strptime(text, "%d/%m/%Y").replace(tzinfo=zone) if text else None

@@ -36,8 +36,8 @@ STATES: Mapping[str, Word] = {
 
 TIMELINESS: Mapping[str, Word] = {
     "on_time": Word("Đúng hạn", "on time", "good", "check"),
-    "in_grace": Word("Trong thời gian gia hạn", "within the period of grace", "wait", "clock"),
-    "after_grace": Word("Sau thời gian gia hạn", "after grace", "bad", "alert"),
+    "in_grace": Word("Trong gia hạn", "within the period of grace", "wait", "clock"),
+    "after_grace": Word("Sau gia hạn", "after grace", "bad", "alert"),
 }
 
 SIGNATURES: Mapping[str, Word] = {
@@ -50,9 +50,9 @@ SIGNATURES: Mapping[str, Word] = {
 }
 
 CHANNELS: Mapping[str, Word] = {
-    "mail": Word("Thư điện tử", "mail", "quiet", "mail"),
-    "qlvb": Word("Hệ thống QLVB", "document management system", "quiet", "folder"),
-    "hand": Word("Nộp trực tiếp", "by hand", "quiet", "hand"),
+    "mail": Word("Thư", "official mailbox", "quiet", "mail"),
+    "qlvb": Word("QLVB", "document management system", "quiet", "folder"),
+    "hand": Word("Trực tiếp", "by hand", "quiet", "hand"),
 }
 
 LETTER_STATES: Mapping[str, Word] = {
