@@ -15,9 +15,15 @@ MAX_BOUNDARY = 250
 
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~a-z0-9-]{1,80}/[!#$%&'*+.^_`|~a-z0-9-]{1,120}")
 _GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
+# Above this share of foreign characters a text was never base64, whatever its head says.
+MAX_FOREIGN_SHARE = 0.05
+
+_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n\t "
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
 _BASE64_END = re.compile(rb"=[=\s]*")
-_UU_BEGIN = re.compile(rb"^begin(-base64)?[ \t]+[0-7]{3,4}[ \t]+([^\r\n]{1,400}?)[ \t]*\r?\n", re.MULTILINE)
+_UU_BEGIN = re.compile(
+    rb"^begin(-base64)?[ \t]{1,9}[0-7]{3,4}[ \t]{1,9}([^\r\n]{1,400}?)[ \t]{0,50}\r?\n", re.MULTILINE
+)
 _UU_LINE = re.compile(rb"[ -`]{1,100}")
 
 
@@ -223,18 +229,28 @@ def _decode_base64(raw: bytes | memoryview) -> tuple[bytes, str | None]:
     try:
         made = binascii.a2b_base64(raw)
     except binascii.Error:
-        made = loose_base64(bytes(raw))
-        return made, "the base64 text is broken off or damaged"
+        text = bytes(raw)
+        if _is_not_base64(text):
+            return text, "announced as base64, but it is none"
+        return loose_base64(text), "the base64 text is broken off or damaged"
     # A whole text needs four letters for three bytes. If far fewer bytes came out, the decoder stopped at a padding.
     if len(made) * 4 // 3 + 8 >= len(raw) * 72 // 80 or len(raw) < 64:
         return made, None
     text = bytes(raw)
+    if _is_not_base64(text):
+        return text, "announced as base64, but it is none"
     padding = _BASE64_END.search(text)
     if padding is None or padding.end() >= len(text):
         return made, None
     if _NOT_BASE64.search(text, padding.end()) is not None:
         return made, "other text follows the base64 text"
     return b"".join(loose_base64(piece) for piece in _BASE64_END.split(text) if piece), "base64 in several runs"
+
+
+def _is_not_base64(text: bytes) -> bool:
+    """Tell text that only claims to be base64: decoded, it would be noise under the name of a file."""
+    foreign = len(text.translate(None, _BASE64_LETTERS))
+    return foreign > len(text) * MAX_FOREIGN_SHARE
 
 
 def embedded_files(text: bytes) -> Iterator[Embedded]:

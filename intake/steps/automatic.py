@@ -1,0 +1,312 @@
+"""Tell mail that a person wrote from mail that a machine sent: replies, bounces, reports, lists, calendar items."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from intake.steps.mail_headers import Head, message_ids, unfold, words
+from intake.steps.unpacked import Automatic
+
+# A bounce quotes one message; a bounce of bounces some more. What names more ids than this is no bounce of ours.
+MAX_BOUNCED_IDS = 50
+# The text of a notice says what it is in its first lines.
+MAX_TEXT_LOOKED_AT = 20_000
+
+_DAEMON = re.compile(
+    r"^(mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|bounces?|mail[-_]?delivery|delivery[-_]?agent|"
+    r"mailerdaemon|mail-?system|mta|smtp[-_]?gateway|noreply-dmarc|dmarc-?(?:noreply|reports?)|abuse-?report|feedback|"
+    r"fbl[-_.a-z0-9]*|complaints?|staff|arf|auto-?reply|autoresponder|no-?reply|do-?not-?reply)(?:[-+=._][^@]*)?@",
+    re.IGNORECASE,
+)
+_BOUNCER = re.compile(
+    r"^(mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|mail[-_]?delivery|mailerdaemon|mail-?system|mta)"
+    r"(?:[-+=._][^@]*)?@",
+    re.IGNORECASE,
+)
+_BOUNCER_NAME = re.compile(
+    r"mail(er)?[ -]?(daemon|delivery|system)|postmaster|system administrator|delivery (sub)?system|mail administrator|"
+    r"internet mail delivery|message router|ez ?web",
+    re.IGNORECASE,
+)
+_BOUNCE_SUBJECT = re.compile(
+    r"undeliver(ed|able)|returned (e-?mail|to sender|message)|return(ed)? (email|message)|^\s*\[?bounce|"
+    r"deliver(y|ed)? (status|failure|failed|report|notification|problem|error|unsuccessful|has failed|incomplete|delay)|"
+    r"(mail|message) (delivery|could not|not delivered|status|error|system error|frozen)|message has been frozen|"
+    r"failure (notice|notification|delivery)|failed (mail|delivery|to deliver)|non[- ]?delivery|nondeliverable|"
+    r"mail (failure|failed)|(could not|couldn'?t|cannot) (be delivered|send|deliver)|unable to deliver|not deliverable|"
+    r"rejected mail|user unknown|warning: (message|could not|delayed mail)|delayed mail|mail not delivered|error sending|"
+    r"error\(s\) in forwarding|mail system error|cannot be sent|email blocked|message blocked|"
+    r"unzustellbar|onbestelbaar|não entregue|no se puede entregar|impossible de remettre|échec de (la )?remise|"
+    r"non recapitabile|недоставлен|不達|エラー|配信|送信(エラー|不能)|"
+    r"không (gửi|chuyển|phát) được|không thể (gửi|chuyển|phát)|thư (bị trả lại|không đến|trả lại)|"
+    r"gửi (thư )?(không thành công|thất bại)|(không|chưa) (được )?(gửi|chuyển|phát) (thành công|đến)",
+    re.IGNORECASE,
+)
+_REPLY_SUBJECT = re.compile(
+    r"^\s*(auto(matic|mated)?[ -]?(re(ply|sponse|sponder)|response|svar)|out[ -]of[ -](the[ -])?office|"
+    r"(re: )?away from|ooo\b|vacation|on (annual |holiday )?leave|absence|abwesen|réponse automatique|respuesta autom|"
+    r"(thư |mail |e-?mail )?(trả lời|phản hồi|hồi đáp) tự động|tự động (trả lời|phản hồi)|vắng mặt|nghỉ phép|"
+    r"đi công tác|\[?auto\]? )",
+    re.IGNORECASE,
+)
+_READ_SUBJECT = re.compile(
+    r"^\s*(read( receipt)?:|not read:|gelesen:|lu ?:|đã đọc:|(thông báo|xác nhận) (đã )?đọc|return receipt|"
+    r"disposition notification)",
+    re.IGNORECASE,
+)
+_REPORT_SUBJECT = re.compile(
+    r"^\s*(\[?(dmarc|feedback|abuse|complaint)\b|report domain:|fw: complaint|complaint about|email feedback report|"
+    r"(aggregate|forensic) report)",
+    re.IGNORECASE,
+)
+# A mail program's own request to leave a list (RFC 8058 by mail) tells of the reader, not from a person.
+_UNSUBSCRIBE = re.compile(r"\s*unsubscribe\b", re.IGNORECASE)
+_CALENDAR_SUBJECT = re.compile(
+    r"^\s*(accepted|declined|tentative|canceled|cancelled|invitation|updated invitation)( event)?:", re.IGNORECASE
+)
+_BOUNCE_TEXT = re.compile(
+    r"could not be delivered|cannot be delivered|couldn'?t be delivered|was not delivered|not been delivered|"
+    r"unable to deliver|undeliverable|undelivered|(this|i) (is|am|'m) the (mail|qmail)|mail delivery (sub)?system|"
+    r"delivery to the following recipients?|the following address(es)? (had|failed)|permanent fatal errors|"
+    r"failed to deliver|deliver(y|ed) (has )?fail|did not reach the following|"
+    r"message (was|has been) (rejected|returned|refused)|user unknown|unknown user|no such user|"
+    r"mailbox (is )?(full|unavailable|not found|does not exist)|transcript of session follows|session transcript|"
+    r"reason(s)? for (the )?(failure|non-?delivery)|message could not|5\.\d\.\d+[ )>-]|<<< 5\d\d|550[ -]|"
+    r"returned message|delivery problems|trouble delivering|created automatically by (the )?mail|"
+    r"diagnostic information for administrators|delays? in delivering|has been frozen|failure reasons|"
+    r"generated response|error occurred while trying to deliver|message you sent was rejected|"
+    r"following recipient\(s\)|did not reach|not reach(ed)? (all|the)|recipient'?s? (address )?(rejected|unknown)|"
+    r"配信できません|届けられません|送信できません|"
+    r"không (gửi|chuyển|phát) được|không thể (gửi|chuyển|phát)|hộp thư (đã )?đầy|địa chỉ (thư )?không tồn tại",
+    re.IGNORECASE,
+)
+_QUOTED_ID = re.compile(
+    r"^[ \t>|]{0,8}(?:X-)?(?:Original-|Orig-)?Message-ID:[ \t]*(<[^<>\s]{3,500}>)", re.MULTILINE | re.IGNORECASE
+)
+_QUOTED_HEAD = re.compile(
+    r"^[ \t>|]{0,8}(?:received|return-path|from|to|subject|date|message-id):[ \t]", re.MULTILINE | re.IGNORECASE
+)
+_ORIGINAL_ID = re.compile(rb"^(?:X-)?(?:Original-)?Message-ID:[ \t]*(<[^<>\s]{3,500}>)", re.MULTILINE | re.IGNORECASE)
+_BOUNCE_FIELDS = (
+    "x-failed-recipients",
+    "x-failed-recipient",
+    "x-actual-recipients",
+    "x-undelivered",
+    "x-ms-exchange-message-is-ndr",
+    "x-sm-bounce",
+    "x-bounce",
+)
+_REPLY_FIELDS = (
+    "x-autoreply",
+    "x-autorespond",
+    "x-autoresponse",
+    "x-autoreply-from",
+    "x-auto-reply",
+    "x-autoresponder",
+    "x-mail-autoreply",
+    "x-vacation",
+    "auto-reply",
+    "x-away-from",
+)
+_LIST_FIELDS = ("list-id", "list-post", "list-unsubscribe", "list-help")
+_AUTOMATIC_TYPES = {
+    "message/delivery-status": "bounce",
+    "message/global-delivery-status": "bounce",
+    "message/disposition-notification": "report",
+    "message/global-disposition-notification": "report",
+    "message/feedback-report": "report",
+    "message/tracking-status": "report",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """
+    What the unpacking saw of a message besides its head.
+
+    `types` are the content types of its own parts (those of nested messages not), `report_type` and `calendar_method`
+    the parameters of that name; `returned` the heads of messages inside it, outermost first; `reports` the bytes of its
+    delivery-status and similar parts; `text` its running text; `names` the file names of its parts.
+    """
+
+    root_type: str
+    report_type: str
+    types: tuple[str, ...]
+    calendar_method: str
+    returned: tuple[Head, ...]
+    reports: tuple[bytes, ...]
+    text: str
+    names: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Classified:
+    """What kind of automatic mail it is, by which signals, and which Message-IDs a bounce names."""
+
+    automatic: Automatic
+    signals: tuple[str, ...]
+    bounced_message_ids: tuple[str, ...]
+
+
+def classify(head: Head, observed: Observed) -> Classified:
+    """
+    Say whether a machine sent the message, by several signals of which no single one is trusted to be there.
+
+    1. Parts that only machines write: delivery status, disposition notification, feedback (RFC 3464, 8098, 5965).
+    2. Null return path and mail daemons as senders, with a subject or text that tells of a failure.
+    3. Calendar items (RFC 5546), replies (RFC 3834 and the fields of older programs), lists (RFC 2369, 2919).
+    A subject alone never makes a bounce of a person's mail: it needs a second signal.
+    """
+    signals: list[str] = []
+    sender = _sender(head)
+    subject = words(head.first("subject") or b"")[:1_000]
+    text = observed.text[:MAX_TEXT_LOOKED_AT]
+    return_path = head.first("return-path")
+    null_path = return_path is not None and unfold(return_path).replace(" ", "") in ("<>", "")
+    auto_submitted = unfold(head.first("auto-submitted") or b"").split(";")[0].strip().lower()
+    precedence = unfold(head.first("precedence") or b"").strip().lower()
+
+    # 1. Parts and types.
+    kinds = {_AUTOMATIC_TYPES[one] for one in observed.types if one in _AUTOMATIC_TYPES}
+    signals += [f"part {one}" for one in dict.fromkeys(observed.types) if one in _AUTOMATIC_TYPES]
+    if observed.root_type == "multipart/report":
+        signals.append(f"multipart/report {observed.report_type}".strip())
+        kind = {"delivery-status": "bounce", "disposition-notification": "report", "feedback-report": "report"}
+        kinds.add(kind.get(observed.report_type, "bounce" if not kinds else next(iter(kinds))))
+    # 2. Senders, fields, subject and text.
+    if null_path:
+        signals.append("null return path")
+    daemon = _BOUNCER.match(sender) is not None or _BOUNCER_NAME.search(_sender_name(head)) is not None
+    if daemon:
+        signals.append("mail daemon")
+    elif _DAEMON.match(sender):
+        signals.append("no-reply sender")
+    bounce_field = next((name for name in _BOUNCE_FIELDS if head.first(name) is not None), None)
+    if bounce_field:
+        signals.append(bounce_field)
+    bounce_subject = _BOUNCE_SUBJECT.search(subject) is not None
+    if bounce_subject:
+        signals.append("bounce subject")
+    bounce_text = _BOUNCE_TEXT.search(text) is not None
+    if bounce_text:
+        signals.append("bounce text")
+    returned_in_text = len(_QUOTED_HEAD.findall(text)) >= 3
+    if auto_submitted and auto_submitted != "no":
+        signals.append(f"auto-submitted {auto_submitted[:40]}")
+    if precedence in ("bulk", "junk", "list", "auto_reply", "auto-reply"):
+        signals.append(f"precedence {precedence}")
+    reply_field = next((name for name in _REPLY_FIELDS if head.first(name) is not None), None)
+    suppress = unfold(head.first("x-auto-response-suppress") or b"").strip().lower()
+    if reply_field:
+        signals.append(reply_field)
+    if suppress:
+        signals.append("x-auto-response-suppress")
+    # 3. Lists and calendar items.
+    list_fields = [
+        name for name in ("list-id", "list-post", "list-unsubscribe", "list-help") if head.first(name) is not None
+    ]
+    signals += list_fields
+    if observed.calendar_method:
+        signals.append(f"calendar {observed.calendar_method}")
+
+    automatic = _kind(
+        kinds=kinds,
+        observed=observed,
+        subject=subject,
+        null_path=null_path,
+        daemon=daemon,
+        no_reply=_DAEMON.match(sender) is not None,
+        bounce_field=bounce_field is not None,
+        bounce_subject=bounce_subject,
+        bounce_text=bounce_text,
+        returned=bool(observed.returned) or returned_in_text or "text/rfc822-headers" in observed.types,
+        auto_submitted=auto_submitted,
+        precedence=precedence,
+        reply_field=reply_field is not None,
+        listed=bool(list_fields) or precedence == "list",
+    )
+    bounced = _bounced_ids(observed, text) if automatic in ("bounce", "report") else ()
+    return Classified(automatic, tuple(dict.fromkeys(signals)), bounced)
+
+
+def _kind(
+    *,
+    kinds: set[str],
+    observed: Observed,
+    subject: str,
+    null_path: bool,
+    daemon: bool,
+    no_reply: bool,
+    bounce_field: bool,
+    bounce_subject: bool,
+    bounce_text: bool,
+    returned: bool,
+    auto_submitted: str,
+    precedence: str,
+    reply_field: bool,
+    listed: bool,
+) -> Automatic:
+    if "bounce" in kinds:
+        return "bounce"
+    if "report" in kinds:
+        return "report"
+    failure = bounce_subject or bounce_text
+    if bounce_field and (failure or daemon or null_path or returned):
+        return "bounce"
+    if daemon and (failure or returned or null_path or auto_submitted not in ("", "no")):
+        return "bounce"
+    if null_path and (bounce_subject or (bounce_text and returned)):
+        return "bounce"
+    if bounce_subject and bounce_text and (returned or no_reply or auto_submitted not in ("", "no")):
+        return "bounce"
+    said_automatic = auto_submitted not in ("", "no")
+    if _READ_SUBJECT.match(subject) and (null_path or said_automatic or "disposition" in subject.lower()):
+        return "report"
+    if said_automatic and _UNSUBSCRIBE.match(subject):
+        return "report"
+    if _REPORT_SUBJECT.match(subject) and (no_reply or null_path or returned or auto_submitted not in ("", "no")):
+        return "report"
+    if no_reply and returned and (null_path or "feedback" in subject.lower() or "complaint" in subject.lower()):
+        return "report"
+    if observed.calendar_method and (observed.calendar_method != "publish" or observed.root_type == "text/calendar"):
+        return "calendar"
+    if _CALENDAR_SUBJECT.match(subject) and "text/calendar" in observed.types:
+        return "calendar"
+    if auto_submitted not in ("", "no"):
+        return "auto-reply"
+    if reply_field or precedence in ("auto_reply", "auto-reply"):
+        return "auto-reply"
+    if _REPLY_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk") or not observed.names):
+        return "auto-reply"
+    if null_path:
+        return "auto-reply"
+    if listed or precedence in ("bulk", "junk"):
+        return "list"
+    return "no"
+
+
+def _sender(head: Head) -> str:
+    """Return the bare address of From, for matching against the names that daemons use."""
+    value = unfold(head.first("from") or head.first("sender") or b"")[:1_000]
+    match = re.search(r"<\s*([^<>]{1,320}?)\s*>", value)
+    bare = match.group(1) if match is not None else re.sub(r"\(.{0,200}?\)", "", value).strip()
+    return bare if "@" in bare else f"{bare}@"
+
+
+def _sender_name(head: Head) -> str:
+    return words(head.first("from") or b"")[:1_000].partition("<")[0]
+
+
+def _bounced_ids(observed: Observed, text: str) -> tuple[str, ...]:
+    """Return the Message-IDs that a bounce or report names: returned messages, report fields, heads quoted in text."""
+    found: dict[str, None] = {}
+    for head in observed.returned:
+        for one in message_ids(head.first("message-id"))[:1]:
+            found[one] = None
+    for report in observed.reports:
+        for match in _ORIGINAL_ID.findall(report[:MAX_TEXT_LOOKED_AT]):
+            found[match.decode("ascii", "replace")] = None
+    for match in _QUOTED_ID.findall(text):
+        found[match] = None
+    return tuple(found)[:MAX_BOUNCED_IDS]

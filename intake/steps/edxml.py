@@ -1,0 +1,418 @@
+"""Read a package of the national document exchange (edXML, QCVN 102:2016/BTTTT): what it says, and its files."""
+
+from __future__ import annotations
+
+import binascii
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta, timezone
+from typing import Literal
+
+from lxml import etree
+
+from intake.steps.allowance import Allowance
+from intake.steps.archive import open_archive
+from intake.steps.mail_facts import one_line
+from intake.steps.mail_headers import loose_base64
+from intake.steps.media_types import OOXML_PREFIX, ZIP, media_type_of
+from intake.steps.unpacked import DocumentReference, EdxmlFacts, Leaf, Operation, TraceStamp, Unpacked
+from storage.records import Why
+
+NAMESPACE = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
+# The law's clock: times in packages carry no zone and are Vietnamese (Asia/Ho_Chi_Minh has had +07:00 since 1975).
+HANOI = timezone(timedelta(hours=7))
+
+# Elements of one package; the samples have about a hundred. Counted before parsing, by their `<`.
+MAX_ELEMENTS = 100_000
+# Files of one package.
+MAX_ATTACHMENTS = 500
+# Stray bytes before the first `<` (one SDK sample has four).
+MAX_STRAY_BYTES = 256
+# Characters of one value that are kept; a trích yếu has some hundred.
+MAX_VALUE = 2_000
+# References, traces and receivers that are kept.
+MAX_ENTRIES = 500
+
+_ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]{0,60}:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
+_OFFICE_ENDINGS = frozenset({"docx", "xlsx", "pptx", "docm", "xlsm", "odt", "ods", "odp"})
+_OFFICE_TYPES = (OOXML_PREFIX, "application/vnd.oasis", "application/x-ole")
+_OPERATIONS: dict[str, Operation] = {"0": "new", "1": "revoke", "2": "update", "3": "replace"}
+_DATES = (
+    re.compile(
+        r"(?P<y>\d{4})[/-](?P<m>\d{1,2})[/-](?P<d>\d{1,2})(?:[T ]+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}))?)?"
+    ),
+    re.compile(
+        r"(?P<d>\d{1,2})[/-](?P<m>\d{1,2})[/-](?P<y>\d{4})(?:[T ]+(?P<H>\d{1,2}):(?P<M>\d{2})(?::(?P<S>\d{2}))?)?"
+    ),
+)
+_ZONE = re.compile(r"(?:Z|([+-])(\d{2}):?(\d{2}))$")
+
+File = tuple[str | None, str, bytes]
+Open = Callable[[list[File]], tuple[tuple[Leaf, ...], tuple[Why, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class _Attached:
+    content_id: str
+    name: str
+    content_type: str
+    text: str
+
+
+def looks_like_edxml(data: bytes) -> bool:
+    """Tell an edXML package, of the present form or the older SOAP one, by its root; stray bytes may precede it."""
+    at = data.find(b"<", 0, MAX_STRAY_BYTES + 1)
+    if at < 0 or b"\x00" in data[:at]:
+        return False
+    front = data[at : at + 8_192]
+    root = _ROOT.search(re.sub(rb"<!--.{0,4000}?-->", b"", front, flags=re.DOTALL))
+    if root is None:
+        return False
+    name = root.group(1).lower()
+    if name == b"edxml":
+        return True
+    return name in (b"envelope", b"document") and b"edXML" in front
+
+
+def read_edxml(data: bytes, name: str, open_files: Open) -> Unpacked:
+    """
+    Read a package; nothing raises, every flaw is a problem, and what cannot be read stays as one leaf: the package.
+
+    1. Refuse a document type declaration: no honest package has one, and entities are its only use.
+    2. Parse without network, entities or DTD; what is not well-formed is read as far as it goes, and reported.
+    3. Match elements by local name only: writers differ in namespaces (domain: QCVN 102:2016 as practised).
+    4. Decode each attachment, unwrap the one-entry ZIP that the SDK puts around it, pair it with its reference.
+    """
+    digest = hashlib.sha256(data).hexdigest()
+    problems: list[Why] = []
+    start = max(data.find(b"<"), 0)
+    if data[:start].strip(b"\xef\xbb\xbf \t\r\n"):
+        problems.append(Why("EDXML_STRAY_BYTES", f"{start} bytes before the first element"))
+    # 1.
+    if re.search(rb"<!(?:DOCTYPE|ENTITY)", data) is not None:
+        return _closed(data, name, digest, open_files, [*problems, Why("XML_DTD_REFUSED", name)])
+    if data.count(b"<") > 2 * MAX_ELEMENTS:
+        return _closed(data, name, digest, open_files, [*problems, Why("LIMIT_PARTS", "XML elements")])
+    # 2.
+    root, flaw = _parse(data[start:])
+    if flaw is not None:
+        problems.append(Why("XML_NOT_WELL_FORMED", flaw))
+    if root is None:
+        return _closed(data, name, digest, open_files, problems)
+    if _has_dtd(root):
+        return _closed(data, name, digest, open_files, [*problems, Why("XML_DTD_REFUSED", name)])
+    # 3.
+    if _local(root) != "edXML":
+        return _closed(data, name, digest, open_files, [*problems, Why("EDXML_OLD_GENERATION", name)], root)
+    status = next((one for one in _all(root, "StatusCode")), None)
+    attached = tuple(_attachments(root))
+    references = tuple(_references(root))
+    facts = _facts(root, status is not None, len(references))
+    # 4.
+    files = _files(attached, references, problems) if status is None else []
+    _check_complete(attached, references, problems, is_status=status is not None)
+    if _operation_text(root) not in ("", *_OPERATIONS):
+        problems.append(Why("EDXML_OPERATION_UNKNOWN", _operation_text(root)[:40]))
+    leaves, flaws = open_files(files)
+    return Unpacked(
+        "edxml-status" if status is not None else "edxml",
+        name,
+        digest,
+        len(data),
+        leaves,
+        (*problems, *flaws),
+        edxml=facts,
+    )
+
+
+def _closed(
+    data: bytes,
+    name: str,
+    digest: str,
+    open_files: Open,
+    problems: list[Why],
+    root: etree._Element | None = None,
+) -> Unpacked:
+    """Return a package that was not opened: its only leaf is itself."""
+    kept = Leaf((name or "#1",), name or None, "", media_type_of(data), len(data), digest, data)
+    facts = None if root is None else _facts(root, False, 0, generation="soap")
+    del open_files
+    return Unpacked("edxml", name, digest, len(data), (kept,), tuple(problems), edxml=facts)
+
+
+def _parse(data: bytes) -> tuple[etree._Element | None, str | None]:
+    """Parse strictly, else leniently with the first fault in words; None if nothing could be read."""
+    flaw: str | None = None
+    for lenient in (False, True):
+        parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            dtd_validation=False,
+            attribute_defaults=False,
+            huge_tree=True,  # A file of ten megabytes is one text node; depth stays limited by libxml2 (2,048).
+            recover=lenient,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        try:
+            found = _root(data, parser)
+        except (etree.XMLSyntaxError, ValueError, LookupError) as cause:
+            flaw = flaw or one_line(str(cause))[:200]
+            continue
+        if found is not None:
+            return found, flaw
+    return None, flaw or "no element"
+
+
+def _root(data: bytes, parser: etree.XMLParser) -> etree._Element | None:
+    """Return the root; with recover there may be none, which the stubs of lxml do not say."""
+    return etree.fromstring(data, parser)
+
+
+def _local(element: etree._Element) -> str:
+    tag = element.tag
+    return str(tag).rpartition("}")[2].rpartition(":")[2]
+
+
+def _all(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """Yield descendants with one of these local names, in document order."""
+    wanted = frozenset(names)
+    for one in element.iter():
+        if _local(one) in wanted:
+            yield one
+
+
+def _has_dtd(root: etree._Element) -> bool:
+    """Tell whether the parsed document has a DTD after all: a declaration may hide behind an odd encoding."""
+    declared: object = root.getroottree().docinfo.internalDTD
+    return declared is not None
+
+
+def _child(element: etree._Element | None, *names: str) -> etree._Element | None:
+    if element is None:
+        return None
+    for one in element:
+        if _local(one) in names:
+            return one
+    return None
+
+
+def _value(element: etree._Element | None, *names: str) -> str:
+    """Return the text of the first child with one of these local names on one line, empty if there is none."""
+    found = _child(element, *names)
+    return "" if found is None or found.text is None else one_line(found.text[:MAX_VALUE])
+
+
+def _facts(
+    root: etree._Element, is_status: bool, declared: int, generation: Literal["vxp", "soap"] = "vxp"
+) -> EdxmlFacts:
+    header = next(_all(root, "MessageHeader", "Status"), None)
+    if is_status:
+        code_element = next(_all(root, "StatusCode"), None)
+        header = code_element.getparent() if code_element is not None else header
+    sender, code = _child(header, "From"), _child(header, "Code")
+    issued = _child(header, "PromulgationInfo")
+    kind = _child(header, "DocumentType")
+    receivers = [] if header is None else [one for one in header if _local(one) == "To"][:MAX_ENTRIES]
+    answers = [] if header is None else [one for one in header if _local(one) == "ResponseFor"][:MAX_ENTRIES]
+    signature = next(_all(root, "Signature", "DigitalSignature"), None)
+    namespace = str(root.tag).rpartition("}")[0].lstrip("{")
+    return EdxmlFacts(
+        from_organ_id=_value(sender, "OrganId"),
+        from_name=_value(sender, "OrganName") or _value(sender, "OrganizationInCharge"),
+        from_email=_value(sender, "Email"),
+        to_organ_ids=tuple(found for one in receivers if (found := _value(one, "OrganId"))),
+        code_number=_value(code, "CodeNumber"),
+        code_notation=_value(code, "CodeNotation"),
+        promulgation_date=_day(_value(issued, "PromulgationDate", "Date")),
+        subject=_value(header, "Subject"),
+        document_id=_value(header, "DocumentId"),
+        document_type=_value(kind, "TypeName"),
+        operation=_OPERATIONS.get(_operation_text(root), "new"),
+        response_for=tuple(one for one in map(_reference, answers) if any((one.organ_id, one.code, one.document_id))),
+        replaced_document_ids=tuple(
+            found for one in list(_all(root, "ReplacementInfo"))[:MAX_ENTRIES] if (found := _value(one, "DocumentId"))
+        ),
+        trace=tuple(
+            TraceStamp(_value(one, "OrganId"), _moment(_value(one, "Timestamp")), _value(one, "Timestamp"))
+            for one in list(_all(root, "TraceHeader"))[:MAX_ENTRIES]
+        ),
+        due_date=_day(_value(header, "DueDate")),
+        status_code=_value(header, "StatusCode") or None if is_status else None,
+        status_description=_value(header, "Description") if is_status else "",
+        status_at=_moment(_value(header, "Timestamp")) if is_status else None,
+        signature_present=signature is not None and (len(signature) > 0 or bool((signature.text or "").strip())),
+        namespace=one_line(namespace)[:200],
+        generation=generation,
+        declared_attachments=declared,
+    )
+
+
+def _reference(element: etree._Element) -> DocumentReference:
+    return DocumentReference(
+        _value(element, "OrganId"),
+        _value(element, "Code"),
+        _day(_value(element, "PromulgationDate")),
+        _value(element, "DocumentId"),
+    )
+
+
+def _operation_text(root: etree._Element) -> str:
+    """Return BussinessDocType (the real spelling; some write Business) of the trace, empty where none is written."""
+    for one in _all(root, "BussinessDocType", "BusinessDocType"):
+        text = (one.text or "").strip()
+        return text.lstrip("0") or ("0" if text else "")
+    return ""
+
+
+def _attachments(root: etree._Element) -> Iterator[_Attached]:
+    for number, one in enumerate(_all(root, "Attachment")):
+        if number >= MAX_ATTACHMENTS:
+            return
+        content = _child(one, "ContentTransferEncoded")
+        yield _Attached(
+            _content_id(_value(one, "ContentId")),
+            _value(one, "AttachmentName"),
+            _value(one, "ContentType").lower(),
+            "" if content is None else "".join(str(piece) for piece in content.itertext()),
+        )
+
+
+def _references(root: etree._Element) -> Iterator[_Attached]:
+    manifest = next(_all(root, "edXMLManifest", "Manifest"), None)
+    if manifest is None:
+        return
+    for number, one in enumerate(_all(manifest, "Reference")):
+        if number >= MAX_ATTACHMENTS:
+            return
+        link = next((value for key, value in one.attrib.items() if str(key).rpartition("}")[2].endswith("href")), "")
+        yield _Attached(
+            _content_id(_value(one, "ContentId") or str(link)),
+            _value(one, "AttachmentName"),
+            _value(one, "ContentType").lower(),
+            "",
+        )
+
+
+def _content_id(text: str) -> str:
+    """Return a content id for comparing: without `cid:` and brackets, which writers use in one place only."""
+    plain = text.strip().strip("<>").strip()
+    return (plain[4:] if plain.lower().startswith("cid:") else plain).strip("<>").strip()
+
+
+def _files(attached: tuple[_Attached, ...], references: tuple[_Attached, ...], problems: list[Why]) -> list[File]:
+    """Decode the attachments in their order; a name that is missing is taken from the reference they pair with."""
+    by_id = {one.content_id: one for one in reversed(references) if one.content_id}
+    files: list[File] = []
+    for number, one in enumerate(attached):
+        reference = by_id.get(one.content_id) or (references[number] if number < len(references) else None)
+        name = one.name or (reference.name if reference is not None else "") or None
+        content, flaw = _decoded(one.text)
+        shown = name or f"#{number + 1}"
+        if flaw is not None:
+            problems.append(Why("EDXML_ATTACHMENT_DAMAGED", f"{shown}: {flaw}"))
+        files.append((name, one.content_type, _unwrapped(content, name, problems)))
+    return files
+
+
+def _decoded(text: str) -> tuple[bytes, str | None]:
+    """Decode base64 strictly, white space apart; with a fault as far as it goes."""
+    compact = re.sub(r"\s+", "", text).encode("utf-8", "replace")
+    if not compact:
+        return b"", "no content"
+    try:
+        return binascii.a2b_base64(compact, strict_mode=True), None
+    except binascii.Error as cause:
+        return loose_base64(compact), str(cause)[:80]
+
+
+def _unwrapped(content: bytes, name: str | None, problems: list[Why]) -> bytes:
+    """
+    Take away the ZIP of one entry that the national SDK puts around each file, whatever ContentType says.
+
+    An Office file is a ZIP too and is left alone, and so is a file that is called a ZIP and holds something else.
+    The entry's name is never used. Undone once only.
+    """
+    kind = media_type_of(content)
+    if kind != ZIP or kind.startswith(OOXML_PREFIX):
+        return content
+    ending = (name or "").rpartition(".")[2].lower()
+    opened = open_archive(content, ZIP, name or "", Allowance())
+    if not opened.whole or len(opened.members) != 1:
+        return content
+    inner = opened.members[0].data
+    inner_kind = media_type_of(inner)
+    if ending == "zip" and inner_kind != ZIP:
+        return content
+    if ending in _OFFICE_ENDINGS and not inner_kind.startswith(
+        (OOXML_PREFIX, "application/vnd.oasis", "application/x-ole")
+    ):
+        # The name promises an Office file and the entry is none: a person should see what was packed.
+        problems.append(Why("EDXML_ATTACHMENT_DAMAGED", f"{name}: the content is {inner_kind}"))
+    return inner
+
+
+def _check_complete(
+    attached: tuple[_Attached, ...], references: tuple[_Attached, ...], problems: list[Why], *, is_status: bool
+) -> None:
+    """Report references without an attachment and attachments without a reference (by id, else by name)."""
+    if is_status:
+        return
+    have = {one.content_id for one in attached if one.content_id} | {one.name for one in attached if one.name}
+    named = {one.content_id for one in references if one.content_id} | {one.name for one in references if one.name}
+    for one in references:
+        if one.content_id not in have and one.name not in have:
+            problems.append(Why("EDXML_INCOMPLETE", f"referenced and not there: {one.name or one.content_id}"[:300]))
+    for one in attached:
+        if references and one.content_id not in named and one.name not in named:
+            problems.append(Why("EDXML_INCOMPLETE", f"there and not referenced: {one.name or one.content_id}"[:300]))
+    if not attached and not references:
+        problems.append(Why("EDXML_INCOMPLETE", "no file in it"))
+
+
+def _match(text: str) -> re.Match[str] | None:
+    for pattern in _DATES:
+        found = pattern.match(text.strip())
+        if found is not None:
+            return found
+    return None
+
+
+def _day(text: str) -> date | None:
+    """Read a day as packages write it: yyyy/MM/dd, yyyy-MM-dd or dd/MM/yyyy; a time after it is passed over."""
+    found = _match(text)
+    if found is None:
+        return None
+    try:
+        return date(int(found["y"]), int(found["m"]), int(found["d"]))
+    except ValueError:
+        return None
+
+
+def _moment(text: str) -> datetime | None:
+    """Read a time stamp as aware UTC; without a zone it is Vietnamese time, without an hour it is no moment."""
+    found = _match(text)
+    if found is None or found["H"] is None:
+        return None
+    zone: timezone = HANOI
+    tail = _ZONE.search(text.strip())
+    if tail is not None:
+        minutes = 0 if tail[1] is None else (int(tail[2]) * 60 + int(tail[3])) * (-1 if tail[1] == "-" else 1)
+        zone = timezone(timedelta(minutes=max(-1439, min(1439, minutes))))
+    try:
+        return datetime(
+            *(
+                int(found["y"]),
+                int(found["m"]),
+                int(found["d"]),
+                int(found["H"]),
+                int(found["M"]),
+                int(found["S"] or 0),
+            ),
+            tzinfo=zone,
+        ).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
