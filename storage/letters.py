@@ -269,6 +269,13 @@ class Letters:
         """Letters in one state, oldest first."""
         return self._select(letters.c.state == state.value, limit=limit)
 
+    def latest(self, state: LetterState, *, limit: int = 200) -> tuple[Letter, ...]:
+        """Letters in one state, newest first: for a list that a person reads."""
+        wanted = select(letters).where(letters.c.state == state.value)
+        newest = wanted.order_by(letters.c.created_at.desc(), letters.c.id.desc()).limit(limit)
+        with self._database.reading() as connection:
+            return tuple(letter_of(row) for row in connection.execute(newest))
+
     def counts(self) -> dict[LetterState, int]:
         """How many letters are in each state, every state present."""
         wanted = select(letters.c.state, func.count()).group_by(letters.c.state)
