@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -213,6 +214,7 @@ class Reception:
             "now": visit.now,
             "here": visit.request.url.path,
             "notice": NOTICES.get(visit.asked("notice")),
+            "about": _reference(visit.asked("about")),
             "account": session.account if session else None,
             "token": session.csrf if session else "",
             "frame": frame_for(visit.desk, session.account, visit.now) if session else None,
@@ -251,7 +253,14 @@ class Reception:
     def _bare_page(self, status: int, trouble: OfficeError) -> Response:
         """Say that the world outside is broken, without asking it for anything."""
         told = {"what": str(trouble), "remedy": trouble.remedy, "title": "Hệ thống đang gặp trở ngại"}
-        frameless: dict[str, Any] = {"account": None, "frame": None, "notice": None, "token": "", "here": ""}
+        frameless: dict[str, Any] = {
+            "account": None,
+            "frame": None,
+            "notice": None,
+            "about": "",
+            "token": "",
+            "here": "",
+        }
         page = self._templates.get_template("error.html")
         return HTMLResponse(page.render(now=None, may_act=False, **frameless, **told), status)
 
@@ -300,6 +309,11 @@ async def _form_of(request: Request) -> dict[str, str]:
     for name, value in pairs:
         fields.setdefault(name, value.replace("\r\n", "\n"))
     return fields
+
+
+def _reference(text: str) -> str:
+    """Return what may be a delivery's id or receipt number, else nothing: the address bar is anybody's to fill."""
+    return text if re.fullmatch(r"[A-Za-z0-9-]{1,60}", text) else ""
 
 
 def _own_path(request: Request) -> str:

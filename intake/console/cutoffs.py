@@ -13,6 +13,7 @@ from starlette.responses import Response
 from config.errors import OfficeError
 from intake.console.desk import Extension, Shift
 from intake.console.register import names_of
+from intake.console.showing import exact_moment
 from intake.console.visit import Visit
 
 MAX_TEXT = 500
@@ -57,23 +58,28 @@ def extend(visit: Visit) -> Response:
 
     The clerk's office judges again: an instant that is not later is refused there, whatever was shown here.
     """
-    typed, extension = _read(visit.form, visit.desk.zone, visit.account.name, visit.now)
+    desk = visit.desk
+    typed, extension = _read(visit.form, desk.zone, visit.account.name, visit.now)
     if extension is None:
         return _form(visit, typed, status=422)
+    now_closes = desk.campaign().closes
+    if extension.closes <= now_closes:
+        present = exact_moment(now_closes, desk.zone)
+        return _form(visit, _with_flaw(typed, f"Thời điểm mới phải sau thời điểm hiện nay ({present})."), status=422)
     try:
         if visit.form.get("step") != "confirm":
-            shifts = visit.desk.clerk.foresee_extension(extension.closes)
+            shifts = desk.clerk.foresee_extension(extension.closes)
             return visit.page(
                 "extend_confirm.html",
                 title="Gia hạn: xác nhận",
-                campaign=visit.desk.campaign(),
+                campaign=desk.campaign(),
                 typed=typed,
                 extension=extension,
                 shifts=shifts,
                 summary=_summary(shifts),
                 names=names_of(visit),
             )
-        visit.desk.clerk.extend(extension)
+        desk.clerk.extend(extension)
     except OfficeError as refusal:
         return _form(visit, _with_flaw(typed, f"{refusal}. {refusal.remedy}"), status=409)
     return visit.go("/campaign", "extended")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from config.errors import OfficeError
+from config.errors import OfficeError, WrongUse
 from intake.console.choices import CHOICES, needs_note
 from intake.console.desk import Permission, Request
 from intake.console.register import names_of
@@ -40,7 +40,9 @@ def answer(visit: Visit) -> Response:
     Whatever stands in the fields is judged again by the clerk's office; a wrong field comes back with its words.
     """
     delivery, action = _named(visit)
-    flaws = _flaws(visit.form, action)
+    if _permission(visit, delivery, action).forbidden:
+        return _form(visit, delivery, action, {}, (), status=409)
+    flaws = _flaws(visit, delivery, action)
     if flaws:
         return _form(visit, delivery, action, visit.form, flaws, status=422)
     request = Request(
@@ -71,7 +73,10 @@ def answer(visit: Visit) -> Response:
     if done.waits_for_second:
         return visit.go(f"/deliveries/{delivery.id}", "asked")
     following = _next_undecided(visit, delivery)
-    return visit.go(f"/deliveries/{following.id}" if following else f"/deliveries/{delivery.id}", _NOTICES[action])
+    if following is None:
+        return visit.go(f"/deliveries/{delivery.id}", _NOTICES[action])
+    about = delivery.receipt_no or delivery.id
+    return visit.go(f"/deliveries/{following.id}", _NOTICES[action], about=about)
 
 
 def _form(
@@ -117,19 +122,34 @@ def _named(visit: Visit) -> tuple[Delivery, Action]:
     return visit.desk.ledger.delivery(visit.place("ref")), action
 
 
-def _flaws(form: Mapping[str, str], action: Action) -> tuple[str, ...]:
+def _flaws(visit: Visit, delivery: Delivery, action: Action) -> tuple[str, ...]:
     """Return what is wrong with the fields, all of it, in words beside the form."""
     flaws = []
-    reason, note = form.get("reason", ""), form.get("note", "").strip()
+    reason, note = visit.form.get("reason", ""), visit.form.get("note", "").strip()
+    target = visit.form.get("target", "").strip()
     if reason not in CHOICES[action]:
         flaws.append("Chọn một lý do.")
     elif needs_note(reason) and not note:
         flaws.append("Ghi rõ lý do trong ghi chú.")
     if len(note) > MAX_NOTE:
         flaws.append(f"Ghi chú dài quá {MAX_NOTE} ký tự.")
-    if action is Action.LINK and not form.get("target", "").strip():
-        flaws.append("Ghi số tiếp nhận của văn bản mà đây là bản sao.")
+    if action is Action.ACCEPT and not target and delivery.agency is None:
+        flaws.append("Chọn cơ quan gửi.")
+    if action is Action.ACCEPT and target and visit.desk.roster().get(target) is None:
+        flaws.append("Chọn một cơ quan trong danh sách.")
+    if action is Action.LINK:
+        flaws += _flaws_of_target(visit, delivery, target)
     return tuple(flaws)
+
+
+def _flaws_of_target(visit: Visit, delivery: Delivery, target: str) -> list[str]:
+    if not target:
+        return ["Ghi số tiếp nhận của văn bản mà đây là bản sao."]
+    try:
+        original = visit.desk.ledger.delivery(target)
+    except WrongUse:
+        return [f"Không có văn bản nào mang số {target}."]
+    return ["Văn bản không thể là bản sao của chính nó."] if original.id == delivery.id else []
 
 
 def _next_undecided(visit: Visit, done: Delivery) -> Delivery | None:

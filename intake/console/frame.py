@@ -21,7 +21,7 @@ LOW_DISK_BYTES = 1024**3
 
 NOTICES = {
     "accepted": ("good", "Đã tiếp nhận văn bản."),
-    "returned": ("good", "Đã trả lại văn bản; thư trả lại đã được xếp hàng chờ gửi."),
+    "returned": ("good", "Đã trả lại văn bản. Xem thư trả lại ở mục Thư phúc đáp."),
     "linked": ("good", "Đã gắn là bản sao."),
     "dismissed": ("good", "Đã ghi nhận không xử lý văn bản."),
     "retried": ("good", "Văn bản đã được đưa vào kiểm tra lại."),
@@ -113,10 +113,8 @@ def _sources(health: Sequence[SourceHealth], now: datetime) -> list[StripLine]:
 
 
 def _troubled_letters(desk: Desk) -> int:
-    book = desk.ledger.letters
-    return sum(
-        len(book.in_state(state)) for state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED)
-    )
+    counts = desk.ledger.letters.counts()
+    return sum(counts[state] for state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED))
 
 
 def _letters(troubled: int, desk: Desk) -> list[StripLine]:

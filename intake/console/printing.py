@@ -51,6 +51,7 @@ def environment(desk: Desk) -> Environment:
         "short_moment": lambda value: showing.short_moment(value, zone),
         "exact_moment": lambda value: showing.exact_moment(value, zone),
         "machine_moment": lambda value: showing.machine_moment(value, zone),
+        "written_moment": lambda text: showing.written_moment(text, zone),
         "day": showing.day,
         "size": showing.size,
         "number": showing.number,

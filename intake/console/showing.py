@@ -86,6 +86,17 @@ def machine_moment(value: datetime | None, zone: ZoneInfo) -> str:
     return "" if value is None else value.astimezone(zone).isoformat(timespec="seconds")
 
 
+def written_moment(text: str | None, zone: ZoneInfo) -> str:
+    """Return a moment that a report holds as RFC 3339 text, as `exact_moment`; what is no moment is shown as it is."""
+    if not text:
+        return "–"
+    try:
+        value = datetime.fromisoformat(text)
+    except ValueError:
+        return text
+    return exact_moment(value, zone) if value.tzinfo is not None else text
+
+
 def day(value: date | None) -> str:
     """Return dd/mm/yyyy."""
     return "–" if value is None else f"{value:%d/%m/%Y}"

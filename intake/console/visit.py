@@ -59,7 +59,11 @@ class Visit:
         """Answer with a page."""
         return self.printer(self, template, status, told)
 
-    def go(self, path: str, notice: str = "") -> Response:
-        """Answer a form by sending the browser to `path` (303), with a notice code to be shown there."""
-        target = path + (("&" if "?" in path else "?") + urlencode({"notice": notice}) if notice else "")
-        return RedirectResponse(target, status_code=303)
+    def go(self, path: str, notice: str, *, about: str = "") -> Response:
+        """
+        Answer a form by sending the browser to `path` (303), with a notice code to be shown there.
+
+        `about` is the delivery that the notice is about, where the next page shows another one.
+        """
+        told = {"notice": notice, **({"about": about} if about else {})}
+        return RedirectResponse(f"{path}?{urlencode(told)}", status_code=303)
