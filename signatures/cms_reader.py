@@ -221,3 +221,30 @@ def attributes(element: asn1.Element | None) -> tuple[Attribute, ...]:
         kind, values = one.expect(asn1.SEQUENCE).parts()
         found.append(Attribute(kind.oid(), tuple(_some(values.expect(asn1.SET), MAX_ATTRIBUTES))))
     return tuple(found)
+
+
+def token_in_response(data: bytes) -> bytes | None:
+    """Return the time-stamp token inside a TimeStampResp (RFC 3161, 2.4.2), None if `data` is no granted response."""
+    try:
+        parts = asn1.read(data).expect(asn1.SEQUENCE).parts()
+        if len(parts) != 2 or parts[0].tag != asn1.SEQUENCE or parts[1].tag != asn1.SEQUENCE:
+            return None
+        status = next(parts[0].children())
+        token = parts[1].raw
+        granted = status.tag == asn1.INTEGER and status.integer() in (0, 1)
+    except (asn1.Asn1Error, StopIteration, IndexError):
+        return None
+    return token if granted and content_type_of(token) == SIGNED_DATA else None
+
+
+def looks_like_evidence_record(data: bytes) -> bool:
+    """Whether `data` begins like an EvidenceRecord (RFC 4998, 3.1): version 1, digest algorithms, then a sequence."""
+    try:
+        parts = asn1.read(data).expect(asn1.SEQUENCE).parts()
+        if len(parts) < 3 or parts[0].tag != asn1.INTEGER or parts[0].integer() != 1:
+            return False
+        first = next(parts[1].expect(asn1.SEQUENCE).children())
+        next(first.expect(asn1.SEQUENCE).children()).oid()
+    except (asn1.Asn1Error, StopIteration, IndexError):
+        return False
+    return parts[-1].tag == asn1.SEQUENCE

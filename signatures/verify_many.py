@@ -1,0 +1,192 @@
+"""Several files judged by several processes: one that dies or runs away costs only its own file."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import resource
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkContext, ForkProcess
+from pathlib import Path
+
+from config.errors import WrongUse
+from signatures.kinds import plain_report
+from signatures.question import Document
+from signatures.report import FileReport, Reason, Verdict
+
+# The slowest lawful files of the public corpora take five seconds on this class of machine.
+SECONDS_PER_FILE = 120.0
+# The largest lawful file (a 25 MB scan with 25 signatures) needs 300 MB; bombs are stopped here.
+BYTES_PER_WORKER = 2 << 30
+# Beyond a mail server's usual limit; a larger file is not read at all.
+MAX_FILE_BYTES = 512 << 20
+
+
+@dataclass(slots=True)
+class _Worker:
+    process: ForkProcess
+    pipe: Connection
+    index: int | None = None
+    since: float = 0.0
+
+
+def judge_in_processes(
+    paths: Sequence[Path],
+    judge: Callable[[Document], FileReport],
+    *,
+    content: Path | None,
+    processes: int | None,
+    keep_evidence: bool,
+    seconds_per_file: float = SECONDS_PER_FILE,
+) -> tuple[FileReport, ...]:
+    """Do what `verify.inspect_paths` promises, with `judge` for each file; the time limit can be set for tests."""
+    for path in paths:
+        if not path.is_file():
+            raise WrongUse(f"{path} is not a file", remedy="Name an existing file; folders are not searched.")
+        if not os.access(path, os.R_OK):
+            raise WrongUse(f"{path} may not be read", remedy="Give this account the right to read it.")
+    if content is not None and not content.is_file():
+        raise WrongUse(f"{content} is not a file", remedy="Name the file the detached signature belongs to.")
+    count = min(len(paths), processes or os.cpu_count() or 1)
+    context = multiprocessing.get_context("fork")
+    waiting = list(range(len(paths)))[::-1]
+    reports: dict[int, FileReport] = {}
+    workers: list[_Worker] = []
+    try:
+        while len(reports) < len(paths):
+            while waiting and len(workers) < count:
+                workers.append(_start(context, paths, judge, content, keep_evidence))
+            for worker in workers:
+                if worker.index is None and waiting:
+                    _send(worker, waiting.pop())
+            _collect(workers, paths, reports, seconds_per_file)
+            workers = [worker for worker in workers if worker.process.is_alive() or worker.index is not None]
+    finally:
+        for worker in workers:
+            worker.pipe.close()
+            worker.process.join(timeout=0.2)
+            if worker.process.is_alive():
+                worker.process.kill()
+                worker.process.join()
+    return tuple(reports[index] for index in range(len(paths)))
+
+
+def _start(
+    context: ForkContext,
+    paths: Sequence[Path],
+    judge: Callable[[Document], FileReport],
+    content: Path | None,
+    keep_evidence: bool,
+) -> _Worker:
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_work, args=(theirs, ours, paths, judge, content, keep_evidence), daemon=True)
+    process.start()
+    theirs.close()
+    return _Worker(process, ours)
+
+
+def _send(worker: _Worker, index: int) -> None:
+    worker.index, worker.since = index, time.monotonic()
+    try:
+        worker.pipe.send(index)
+    except (BrokenPipeError, OSError):
+        # The worker died while idle; what follows finds it dead and says so of this file.
+        return
+
+
+def _collect(workers: list[_Worker], paths: Sequence[Path], reports: dict[int, FileReport], seconds: float) -> None:
+    """Wait until a worker answers, dies or overruns, and take down what that means for its file."""
+    busy = [worker for worker in workers if worker.index is not None]
+    deadline = min(worker.since for worker in busy) + seconds
+    ready = wait([worker.pipe for worker in busy], timeout=max(0.0, deadline - time.monotonic()))
+    now = time.monotonic()
+    for worker in busy:
+        index = worker.index
+        assert index is not None  # `busy` holds only those
+        if worker.pipe in ready:
+            try:
+                reports[index] = worker.pipe.recv()
+                worker.index = None
+                continue
+            except (EOFError, OSError):
+                worker.process.join(timeout=5)
+                reason = Reason("EXAMINATION_DIED", f"exit status {worker.process.exitcode}")
+        elif now - worker.since >= seconds:
+            reason = Reason("TOO_COSTLY", f"more than {seconds:g} seconds")
+        else:
+            continue
+        reports[index] = _unanswered(paths[index], reason)
+        worker.process.kill()
+        worker.process.join()
+        worker.index = None
+        worker.pipe.close()
+        workers.remove(worker)
+
+
+def _unanswered(path: Path, reason: Reason) -> FileReport:
+    try:
+        data = path.read_bytes() if path.stat().st_size <= MAX_FILE_BYTES else b""
+    except OSError:
+        data = b""
+    return plain_report(Document(str(path), data), Verdict.INDETERMINATE, reason)
+
+
+def _work(
+    pipe: Connection,
+    parents_end: Connection,
+    paths: Sequence[Path],
+    judge: Callable[[Document], FileReport],
+    content: Path | None,
+    keep_evidence: bool,
+) -> None:
+    parents_end.close()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_AS, (BYTES_PER_WORKER, BYTES_PER_WORKER))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    while True:
+        try:
+            index = pipe.recv()
+        except (EOFError, OSError):
+            return
+        report = _judge(paths[index], judge, content)
+        pipe.send(report if keep_evidence else _without_evidence(report))
+
+
+def _judge(path: Path, judge: Callable[[Document], FileReport], content: Path | None) -> FileReport:
+    name = str(path)
+    try:
+        if path.stat().st_size > MAX_FILE_BYTES:
+            reason = Reason("TOO_COSTLY", f"larger than {MAX_FILE_BYTES >> 20} MiB")
+            return plain_report(Document(name, b""), Verdict.INDETERMINATE, reason)
+        data = path.read_bytes()
+        detached, detached_name = _detached(path, content)
+    except OSError as cause:
+        reason = Reason("FILE_NOT_READ", cause.strerror or "")
+        return plain_report(Document(name, b""), Verdict.UNREADABLE, reason)
+    return judge(Document(name, data, detached, detached_name))
+
+
+def _detached(path: Path, content: Path | None) -> tuple[bytes | None, str]:
+    """Return the content for a detached signature: the one named, else the sibling without `.p7s`."""
+    if path.suffix.lower() != ".p7s":
+        return (None, "") if content is None else (content.read_bytes(), content.name)
+    if content is not None:
+        return content.read_bytes(), content.name
+    sibling = path.with_suffix("")
+    if sibling.is_file() and sibling.stat().st_size <= MAX_FILE_BYTES:
+        return sibling.read_bytes(), sibling.name
+    return None, ""
+
+
+def _without_evidence(report: FileReport) -> FileReport:
+    """Return the report without what is only kept for later judgement: it need not cross between processes."""
+    return replace(
+        report,
+        shown=None,
+        contents=tuple(_without_evidence(one) for one in report.contents),
+        signatures=tuple(replace(one, evidence=()) for one in report.signatures),
+    )
