@@ -25,17 +25,15 @@ def all_reasons() -> dict[str, ReasonText]:
     Return every reason the program can give, by code.
 
     The texts stand in `config/reasons/*.toml`, one file a subject, one table a code
-    with the keys `vi`, `en`, `do_vi` and `do_en`. A code that stands twice is a ValueError:
-    two meanings under one name would make every record of it doubtful.
+    with the keys `vi`, `en`, `do_vi` and `do_en`. A code stands in one file only, which a test sees to;
+    a running office is never stopped by a text, so here the first one counts.
     """
     found: dict[str, ReasonText] = {}
     for file in sorted(files("config").joinpath("reasons").iterdir(), key=lambda entry: entry.name):
         if not file.name.endswith(".toml"):
             continue
         for code, text in tomllib.loads(file.read_text(encoding="utf-8")).items():
-            if code in found:
-                raise ValueError(f"the reason {code} stands twice, the second time in {file.name}")
-            found[code] = ReasonText(code, text["vi"], text["en"], text["do_vi"], text["do_en"])
+            found.setdefault(code, ReasonText(code, text["vi"], text["en"], text["do_vi"], text["do_en"]))
     return found
 
 

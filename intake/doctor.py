@@ -151,7 +151,7 @@ def _clock(now: datetime) -> HealthLine:
         "clock",
         None,
         f"không biết có đồng bộ hay không; bây giờ là {now.isoformat(timespec='seconds')}",
-        "Bật systemd-timesyncd hoặc chrony. Giờ của máy này không quyết định đúng hạn: giờ của máy chủ thư mới quyết định.",
+        "Bật systemd-timesyncd hoặc chrony. Giờ máy này không quyết định đúng hạn: giờ của máy chủ thư mới quyết định.",
     )
 
 

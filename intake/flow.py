@@ -140,7 +140,15 @@ def take_in(office: Office) -> Delivery | None:
             if attempt < office.settings.examination.attempts:
                 return claim.delivery
             return _shelve(office, book, claim, Why(f"EXAMINATION_{failure.code}", failure.detail))
-        return file(office, book, claim.delivery, examination)
+        try:
+            return file(office, book, claim.delivery, examination)
+        except OfficeError:
+            raise
+        except Exception as bug:  # One delivery that our own judgement stumbles over must not stop the next.
+            log.exception("filing_crashed", delivery=claim.delivery.id, attempt=attempt)
+            if attempt < office.settings.examination.attempts:
+                return claim.delivery
+            return _shelve(office, book, claim, Why("EXAMINATION_TASK_CRASHED", type(bug).__name__))
 
 
 def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:

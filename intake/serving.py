@@ -32,18 +32,7 @@ def desk_of(office: Office) -> Desk:
         # Imported only where the demonstration runs: the office's own service has no need of its room.
         from intake.demo.caught import caught_letters
 
-        return [
-            CaughtLetter(
-                key=one.name,
-                caught_at=one.caught_at,
-                sender=one.envelope_from,
-                to=one.to,
-                subject=one.subject,
-                text=one.text,
-                headers=(("Message-ID", one.message_id), ("In-Reply-To", one.in_reply_to)),
-            )
-            for one in caught_letters(Path(settings.demo.mail_sink))
-        ]
+        return caught_letters(Path(settings.demo.mail_sink))
 
     vault = settings.vault.url.removeprefix("file:")
     return Desk(

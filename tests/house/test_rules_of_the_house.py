@@ -24,6 +24,15 @@ def test_every_reason_code_in_the_program_has_its_sentences() -> None:
     assert used - set(all_reasons()) == set()
 
 
+def test_a_reason_code_stands_in_one_file_only() -> None:
+    """Two meanings under one name would make every record of it doubtful."""
+    import tomllib
+
+    codes = [code for file in Path("config/reasons").glob("*.toml") for code in tomllib.loads(file.read_text("utf-8"))]
+
+    assert sorted(codes) == sorted(set(codes))
+
+
 @pytest.mark.parametrize("code", sorted(all_reasons()))
 def test_a_reason_speaks_two_languages_and_says_what_to_do(code: str) -> None:
     """Four sentences, none of them empty, and the Vietnamese ones carry their marks."""
