@@ -28,6 +28,10 @@ SNAP = 2.0
 SAME_LINE = 0.5
 
 
+# What pdfium gives for a hyphen at the end of a line. Vietnamese words are never divided, so it was typed.
+_BREAKING_HYPHENS = (0x02, 0xFFFE)
+
+
 @dataclass(frozen=True, slots=True)
 class PageFields:
     """What stands in a PDF: tags to text from its tables, the first page's text, and all text that was read."""
@@ -66,8 +70,17 @@ def read_pdf(data: bytes, catalogue: Catalogue) -> PageFields:
         for number in range(min(len(document), MAX_PAGES)):
             page = document[number]
             texts.append(_text(page))
-            rows += _rows_of_page(page)
+            _append(rows, list(_rows_of_page(page)))
     return PageFields(fields_of_rows(rows, catalogue), texts[0] if texts else "", "\n".join(texts))
+
+
+def _append(rows: list[list[str]], more: list[list[str]]) -> None:
+    """Add a page's rows; one broken by the page's end goes on under the repeated head, with no id of its own."""
+    first = 1 if more and rows and any(more[0] == earlier for earlier in rows) else 0
+    if rows and len(more) > first and not more[first][0] and len(more[first]) == len(rows[-1]):
+        rest = more.pop(first)
+        rows[-1] = [" ".join(filter(None, pair)) for pair in zip(rows[-1], rest, strict=True)]
+    rows += more
 
 
 def _text(page: pdfium.PdfPage) -> str:
@@ -151,6 +164,8 @@ def _letters(page: pdfium.PdfPage) -> Iterator[_Letter]:
     with closing(page.get_textpage()) as textpage:
         for number in range(min(textpage.count_chars(), MAX_CHARACTERS)):
             code = pdfium_c.FPDFText_GetUnicode(textpage, number)
+            if code in _BREAKING_HYPHENS:
+                code = 0x2D
             if code <= 32 or code in (0xA0, 0xAD, 0xFFFE, 0xFFFF) or not code < 0x110000 or 0xD800 <= code < 0xE000:
                 continue
             left, bottom, right, top = textpage.get_charbox(number, loose=True)
@@ -175,7 +190,8 @@ def _words(letters: Sequence[_Letter]) -> str:
             text += " " + letter.text if gap > 0.1 * (letter.top - letter.bottom) else letter.text
             end = letter.right if end is None else max(end, letter.right)
         texts.append(unicodedata.normalize("NFC", text))
-    return "\n".join(texts)
+    # A line broken after a slash or hyphen had no blank there ("101/" and "BC-VP"); any other break stands for one.
+    return "".join(one if one.endswith(("/", "-")) else one + " " for one in texts).strip()
 
 
 def _middle(letter: _Letter) -> float:

@@ -101,16 +101,13 @@ def _from_docx(data: bytes, catalogue: Catalogue) -> FormReading:
     if found.by_rows:
         values = {**form_code(found.text), **agency_of(found.text), **values}
     more = [Why("FORM_FIELD_REPEATED", tag) for tag in found.repeated]
-    if found.by_rows and values:
-        more.append(Why("FORM_READ_FROM_TABLES"))
     return _judged(values, found.text, catalogue, "docx", ROWS_CONFIDENCE if found.by_rows else 1.0, more)
 
 
 def _from_pdf(data: bytes, catalogue: Catalogue) -> FormReading:
     found = read_pdf(data, catalogue)
     values = {**form_code(found.text), **agency_of(found.first_page), **found.values}
-    more = [Why("FORM_READ_FROM_TABLES")] if found.values else []
-    return _judged(values, found.first_page, catalogue, "pdf", PDF_CONFIDENCE, more)
+    return _judged(values, found.first_page, catalogue, "pdf", PDF_CONFIDENCE, [])
 
 
 def _from_xlsx(data: bytes, catalogue: Catalogue) -> FormReading:
