@@ -1,31 +1,8 @@
-"""Prints the demonstration's papers: the filled form, the picture of a seal, letters that are no forms."""
+"""Prints the demonstration's papers: the picture of a seal, a scan, letters that are no forms."""
 
 from __future__ import annotations
 
 import typst
-
-from config.roster import Agency
-from intake.demo.moments import Moments
-
-
-def form(agency: Agency, moments: Moments, *, year: int | None = None, version: int = 1) -> bytes:
-    """Return the agency's filled form as PDF; another `version` answers one question otherwise."""
-    year = year or moments.year
-    return _print(
-        f"""
-#set page(paper: "a4", margin: 2.2cm)
-#set text(lang: "vi", size: 11pt)
-#grid(columns: (1fr, 1.3fr), align: center,
-  [UBND TỈNH BÌNH THUẬN \\ *{_safe(agency.name.upper())}* \\ Số: #h(3em)/PĐG],
-  [*CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM* \\ *Độc lập – Tự do – Hạnh phúc*])
-#v(1em)
-#align(center)[*PHIẾU ĐÁNH GIÁ \\ kết quả hoạt động triển khai ứng dụng CNTT năm {year}*]
-Số liệu từ ngày {moments.data_from:%d/%m}/{year - 1} đến ngày {moments.data_to:%d/%m}/{year}.
-#table(columns: (2em, 1fr, 5em, 5em, 5em), [*TT*], [*Tiêu chí*], [*Tử số*], [*Mẫu số*], [*Tỷ lệ*],
-  [A1], [Tỷ lệ CBCCVC được trang bị máy tính], [{38 + version}], [42], [{(38 + version) / 42:.1%}],
-  [A2], [Tỷ lệ máy tính kết nối mạng], [40], [42], [95,2%])
-"""
-    )
 
 
 def letter(agency_name: str, title: str, text: str) -> bytes:

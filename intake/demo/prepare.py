@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from zoneinfo import ZoneInfo
 import tomlkit
 
 from config.campaign import load_campaign
+from config.catalogue import load_catalogue
 from config.errors import OfficeError, WrongUse
 from config.roster import load_roster, write_roster_csv
 from config.settings import load_settings
@@ -127,10 +129,11 @@ def prepare(var: Path, now: datetime, say: Callable[[str], None]) -> tuple[Sampl
     say("Making throw-away certificates, signing the sample submissions …")
     roster = demo_roster(load_roster(_shipped("roster-sample.csv")))
     pki = DemoPki.create(moments.opens.astimezone(UTC))
-    samples = tuple(all_samples(Studio(pki, roster, moments)))
+    (draft / "catalogue.toml").write_text(_catalogue(moments), encoding="utf-8")
+    catalogue = load_catalogue(draft / "catalogue.toml")
+    samples = tuple(all_samples(Studio(pki, roster, catalogue, moments)))
     pki.save(place.pki)
     (draft / "roster.csv").write_text(write_roster_csv(roster), encoding="utf-8")
-    shutil.copyfile(_shipped("catalogue.toml"), draft / "catalogue.toml")
     shutil.copyfile(_shipped("workday-overrides.toml"), draft / "workday-overrides.toml")
     (draft / "campaign.toml").write_text(_campaign(moments), encoding="utf-8")
     load_campaign(draft / "campaign.toml")
@@ -217,6 +220,14 @@ def _secret(file: Path, text: str) -> None:
 
 def _shipped(name: str) -> Path:
     return Path(str(files("config").joinpath(name)))
+
+
+def _catalogue(moments: Moments) -> str:
+    """Return the sample catalogue, asking for the figures of the demonstration's twelve months."""
+    text = _shipped("catalogue.toml").read_text(encoding="utf-8")
+    for key, day in (("data_from", moments.data_from), ("data_to", moments.data_to)):
+        text = re.sub(rf"^{key} = \S+", f"{key} = {day.isoformat()}", text, count=1, flags=re.MULTILINE)
+    return text
 
 
 def _campaign(moments: Moments) -> str:

@@ -52,7 +52,7 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
     yield sample("hai-chu-ky", "phuquy", at, mail, on_time, "người có thẩm quyền ký, đóng số, rồi cơ quan ký: hợp lệ")
 
     again, later = (
-        studio.both(phuquy, moments.in_grace(1, 8), pdf=paper.form(phuquy, moments, version=2)),
+        studio.both(phuquy, moments.in_grace(1, 8), pdf=studio.form(phuquy, version=2)),
         moments.in_grace(1, 8, 30),
     )
     mail = studio.mail(phuquy, later, (("Phieu danh gia CNTT (sua).signed.signed.pdf", again),), key="ban-moi")
@@ -79,10 +79,10 @@ def _good_mails(studio: Studio) -> Iterator[Sample]:
     yield sample("dau-thoi-gian", "cdyt", at, mail, on_time, "có dấu thời gian; tệp không khai kiểu")
 
     bacbinh, at = studio.agency("bacbinh"), moments.in_grace(1, 10, 20)
-    mail = studio.mail(
-        bacbinh, at, (("PHIẾU ĐÁNH GIÁ.signed.pdf", studio.both(bacbinh, at - timedelta(hours=1))),), key="gia-han"
-    )
-    yield sample("gia-han", "bacbinh", at, mail, in_grace, "đến trong thời gian gia hạn")
+    typed = ("PHIẾU ĐÁNH GIÁ.docx", studio.word_form(bacbinh))
+    printed = ("PHIẾU ĐÁNH GIÁ.signed.pdf", studio.both(bacbinh, at - timedelta(hours=1)))
+    mail = studio.mail(bacbinh, at, (printed, typed), key="gia-han")
+    yield sample("gia-han", "bacbinh", at, mail, in_grace, "trong thời gian gia hạn; kèm bản Word để đọc số liệu")
 
     duclinh, at = studio.agency("duclinh"), moments.before_due(3, 11, 11)
     inner = studio.mail(
@@ -161,9 +161,7 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     )
 
     lagi, at = studio.agency("lagi"), moments.before_due(5, 10, 30)
-    yield held(
-        "chua-ky", "lagi", at, (("Phieu danh gia.pdf", paper.form(lagi, moments)),), "chưa ký số: thư báo lỗi đi ngay"
-    )
+    yield held("chua-ky", "lagi", at, (("Phieu danh gia.pdf", studio.form(lagi)),), "chưa ký số: thư báo lỗi đi ngay")
 
     cdn, at = studio.agency("cdn"), moments.before_due(3, 9, 50)
     bent = alter_after_signing(studio.both(cdn, at - timedelta(hours=1)))
@@ -185,7 +183,7 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     )
 
     ptth, at = studio.agency("ptth"), moments.before_due(2, 14, 10)
-    other = studio.sealed(studio.agency("tuyphong"), at - timedelta(minutes=40), pdf=paper.form(ptth, moments))
+    other = studio.sealed(studio.agency("tuyphong"), at - timedelta(minutes=40), pdf=studio.form(ptth))
     yield held(
         "sai-co-quan", "ptth", at, (("Phieu danh gia.signed.pdf", other),), "chữ ký số của cơ quan khác với cơ quan gửi"
     )
@@ -200,7 +198,7 @@ def _doubtful_mails(studio: Studio) -> Iterator[Sample]:
     )
 
     dadd, at = studio.agency("qldadd"), moments.in_grace(2, 9, 9)
-    old = studio.both(dadd, at - timedelta(minutes=15), pdf=paper.form(dadd, moments, year=moments.year - 1))
+    old = studio.both(dadd, at - timedelta(minutes=15), pdf=studio.form(dadd, years_ago=1))
     yield held(
         "sai-nam",
         "qldadd",
@@ -221,7 +219,7 @@ def _rare_things(studio: Studio) -> Iterator[Sample]:
     on_time, receiver = Timeliness.ON_TIME, party_of(studio.office)
 
     sgddt, at = studio.agency("sgddt"), moments.before_due(3, 15, 5)
-    plain = studio.mail(sgddt, at, (("Phieu danh gia.pdf", paper.form(sgddt, moments)),), key="thu-ky-so")
+    plain = studio.mail(sgddt, at, (("Phieu danh gia.pdf", studio.form(sgddt)),), key="thu-ky-so")
     signed = smime_signed(plain, seal_of(studio.pki, sgddt))
     mail = studio.arrived(signed, at, sgddt.mailboxes[0])
     yield Sample("thu-ky-so", "sgddt", "INBOX", at, mail, State.FILED, on_time, "cả bức thư được ký số (S/MIME)")
@@ -419,7 +417,7 @@ def _exports(studio: Studio) -> Iterator[Sample]:
     )
 
     sgtvt, at = studio.agency("sgtvt"), moments.before_due(1, 9, 0)
-    plain = paper.form(sgtvt, moments)
+    plain = studio.form(sgtvt)
     signature = detached_p7s(plain, seal_of(studio.pki, sgtvt), at=at - timedelta(minutes=2), tsa=studio.tsa)
     name = f"Phieu danh gia {moments.year} SGTVT.pdf"
     yield Sample(
@@ -432,6 +430,13 @@ def _exports(studio: Studio) -> Iterator[Sample]:
         on_time,
         "tệp rời có chữ ký số tách riêng (.p7s)",
     )
+
+    stnmt, at = studio.agency("stnmt"), moments.before_due(1, 15, 10)
+    word = studio.word_form(stnmt)
+    signature = detached_p7s(word, seal_of(studio.pki, stnmt), at=at - timedelta(minutes=6))
+    name = f"Phieu danh gia {moments.year} STNMT.docx"
+    files = ((f"{name}.p7s", signature), (name, word))
+    yield Sample("qlvb-stnmt", "stnmt", "export", at, files, filed, on_time, "tệp Word có chữ ký số tách riêng (.p7s)")
 
     skhcn, at = studio.agency("skhcn"), moments.before_due(3, 8, 20)
     stamped = sign_pdf(

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from config.campaign import load_campaign
+from config.catalogue import load_catalogue
 from config.errors import OfficeError, WrongUse
 from config.roster import load_roster
-from intake.demo import paper
 from intake.demo.moments import moments_of
 from intake.demo.prepare import ZONE, Premises, last_ports, load_pki
 from intake.demo.signing import alter_after_signing
@@ -47,9 +47,9 @@ def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None
         known = ", ".join(one.id for one in roster.agencies)
         raise WrongUse(f"there is no agency {agency_id!r} on the roster", remedy=f"Name one of: {known}")
     at = (now or datetime.now(UTC)).astimezone(ZONE)
-    studio = Studio(pki, roster, moments_of(campaign.campaign, at, ZONE))
+    studio = Studio(pki, roster, load_catalogue(campaign.catalogue_file), moments_of(campaign.campaign, at, ZONE))
     # Each sending answers a question otherwise, so that it is a new version and not a copy of the one before.
-    pdf = paper.form(agency, studio.moments, version=at.minute % 4 + 3)
+    pdf = studio.form(agency, version=int(at.timestamp()) % 1000 + 3)
     made = {
         "good": lambda: studio.both(agency, at, pdf=pdf),
         "agency": lambda: studio.sealed(agency, at, pdf=pdf),

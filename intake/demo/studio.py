@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from email.message import EmailMessage
 from typing import Literal
 
+from config.catalogue import Catalogue
 from config.roster import Agency, Roster
 from intake.demo import mails, paper
+from intake.demo.filled_form import fill_template, plausible_values
+from intake.demo.form_pdf import form_pdf
 from intake.demo.moments import Moments
 from intake.demo.neighbours import DOMAIN, leader_of, seal_of
 from intake.demo.pki import DemoPki, Identity
 from intake.demo.signing import Appearance, sign_pdf, stamp_number_and_date
+from intake.steps.form_template import template_docx
 from storage.records import State, Timeliness
 
+TITLE = "Kết quả hoạt động triển khai ứng dụng công nghệ thông tin"
 SUBJECT = "Phiếu đánh giá ứng dụng CNTT năm {year} - {name}"
 TEXT = (
     "Kính gửi: Sở Thông tin và Truyền thông,\n\n"
@@ -46,9 +51,12 @@ class Sample:
 class Studio:
     """Makes signed forms and mails for the agencies of a roster."""
 
-    def __init__(self, pki: DemoPki, roster: Roster, moments: Moments, office: str = "stttt") -> None:
+    def __init__(
+        self, pki: DemoPki, roster: Roster, catalogue: Catalogue, moments: Moments, office: str = "stttt"
+    ) -> None:
         self.pki = pki
         self.moments = moments
+        self._catalogue = catalogue
         self.office = self._known(roster, office)
         self._roster = roster
 
@@ -66,12 +74,39 @@ class Studio:
         """The time stamper, issued when it is first asked for."""
         return self.pki.identity("tsa") if "tsa" in self.pki.labels() else self.pki.issue_tsa()
 
+    def form(self, agency: Agency, *, version: int = 1, years_ago: int = 0) -> bytes:
+        """Return the agency's filled form as PDF; another `version` answers otherwise."""
+        catalogue = self._catalogue
+        if years_ago:
+            catalogue = replace(
+                catalogue,
+                data_from=catalogue.data_from.replace(year=catalogue.data_from.year - years_ago),
+                data_to=catalogue.data_to.replace(year=catalogue.data_to.year - years_ago),
+            )
+        return form_pdf(
+            catalogue,
+            agency.block,
+            agency.name,
+            self._values(agency, version),
+            title=TITLE,
+            year=self.moments.year - years_ago,
+        )
+
+    def word_form(self, agency: Agency, *, version: int = 1) -> bytes:
+        """Return the same filled form as the Word file that the agency typed it into."""
+        template = template_docx(self._catalogue, agency.block, TITLE, agency_name=agency.name, year=self.moments.year)
+        return fill_template(template, self._values(agency, version))
+
+    def _values(self, agency: Agency, version: int) -> dict[str, str]:
+        seed = sum(map(ord, agency.id)) + version
+        return plausible_values(self._catalogue, agency.block, agency.name, seed=seed)
+
     def sealed(
         self, agency: Agency, at: datetime, *, pdf: bytes | None = None, stamp: bool = False, field: str = "Signature1"
     ) -> bytes:
         """Return the agency's form with its organisation signature, made at `at`; with `stamp` time-stamped."""
         return sign_pdf(
-            pdf or paper.form(agency, self.moments),
+            pdf or self.form(agency),
             seal_of(self.pki, agency),
             field_name=field,
             reason="Phát hành văn bản",
@@ -82,7 +117,7 @@ class Studio:
 
     def led(self, agency: Agency, at: datetime, *, pdf: bytes | None = None) -> bytes:
         """Return the agency's form with its leader's signature."""
-        return sign_pdf(pdf or paper.form(agency, self.moments), leader_of(self.pki, agency), reason="Phê duyệt", at=at)
+        return sign_pdf(pdf or self.form(agency), leader_of(self.pki, agency), reason="Phê duyệt", at=at)
 
     def both(self, agency: Agency, at: datetime, *, pdf: bytes | None = None, numbered: bool = False) -> bytes:
         """

@@ -19,6 +19,7 @@ from typing import Any
 import pytest
 
 from config.campaign import load_campaign
+from config.catalogue import load_catalogue
 from config.roster import load_roster
 from intake.demo.caught import caught_letters
 from intake.demo.moments import moments_of
@@ -107,7 +108,8 @@ def expected(run: Run) -> list[Sample]:
     campaign = load_campaign(run.var / "campaign.toml")
     prepared_at = json.loads((run.var / "demo" / "state.json").read_text(encoding="utf-8"))["prepared_at"]
     moments = moments_of(campaign.campaign, datetime.fromisoformat(prepared_at), ZONE)
-    return list(all_samples(Studio(DemoPki.create(moments.opens), load_roster(campaign.roster_file), moments)))
+    catalogue, roster = load_catalogue(campaign.catalogue_file), load_roster(campaign.roster_file)
+    return list(all_samples(Studio(DemoPki.create(moments.opens), roster, catalogue, moments)))
 
 
 def test_each_sample_lands_where_it_should(run: Run, expected: list[Sample]) -> None:

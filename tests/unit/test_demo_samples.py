@@ -15,6 +15,7 @@ from lxml import etree
 from msgspec.structs import replace
 
 from config.campaign import Campaign, load_campaign
+from config.catalogue import load_catalogue
 from config.roster import Roster, load_roster
 from intake.demo.exports import Attachment, Party, edxml_document, edxml_status, put
 from intake.demo.moments import Moments, milestones, moments_for
@@ -28,6 +29,7 @@ from storage.records import State, Timeliness
 OFFICE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = datetime(2019, 9, 19, 12, tzinfo=OFFICE)
 SHIPPED = Path(__file__).parents[2] / "config" / "roster-sample.csv"
+CATALOGUE = SHIPPED.with_name("catalogue.toml")
 
 
 def the_roster() -> Roster:
@@ -37,7 +39,7 @@ def the_roster() -> Roster:
 @pytest.fixture(scope="module")
 def samples() -> list[Sample]:
     moments = moments_for(NOON, OFFICE)
-    return list(all_samples(Studio(DemoPki.create(moments.opens), the_roster(), moments)))
+    return list(all_samples(Studio(DemoPki.create(moments.opens), the_roster(), load_catalogue(CATALOGUE), moments)))
 
 
 def test_the_campaign_was_due_four_days_ago_and_closed_last_midnight() -> None:
