@@ -287,7 +287,7 @@ def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
     for row in connection.execute(select(accounts)):
         if notes.accounts.get(row.name) != {"role": row.role, "disabled": bool(row.disabled)}:
             notes.find("ROW_DIFFERS_FROM_LOG", f"account {row.name}", "role or disabled")
-    there = set(connection.execute(select(campaigns.c.campaign, campaigns.c.number, campaigns.c.version)).tuples())
+    there = set(connection.execute(select(campaigns.c.campaign, campaigns.c.number, campaigns.c.version)))
     for campaign, number, _ in sorted(there ^ notes.campaigns):
         notes.find("ROW_DIFFERS_FROM_LOG", f"campaign {campaign}", f"version {number}")
 
@@ -298,7 +298,7 @@ def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
 def _check_sums(connection: Connection, head: Row[Any], notes: _Notes) -> dict[str, int]:
     """Everything that was ever received is in exactly one state, and no receipt number is missing or twice."""
     by_state = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-    found: dict[str, int] = dict(connection.execute(by_state).tuples().all())
+    found: dict[str, int] = dict(connection.execute(by_state).all())
     total = sum(found.values())
     keys = connection.execute(select(func.count()).select_from(source_keys)).scalar_one()
     for what, one, other in (

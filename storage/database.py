@@ -9,9 +9,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import sqlalchemy.exc
 from sqlalchemy import Connection, Engine, create_engine, event, inspect
 from sqlalchemy.engine import URL, make_url
-from sqlalchemy.exc import ArgumentError, DBAPIError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+    StatementError,
+)
 
 from config.errors import OfficeError
 
@@ -21,6 +29,9 @@ BUSY_TIMEOUT_SECONDS = 30
 
 # A server that does not answer the first packet in this time is down for our purposes.
 CONNECT_TIMEOUT_SECONDS = 10
+
+
+CHECK_DATABASE = "Check that the database runs, that its disk has room and that the service's user may write there."
 
 
 class DatabaseError(OfficeError):
@@ -53,7 +64,11 @@ class Database:
                     f"the folder {path.parent} for the database cannot be made: {cause.strerror}",
                     remedy="Create it and give it to the service's user, or correct [database] url.",
                 ) from cause
-            engine = create_engine(parsed, connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False})
+            engine = create_engine(
+                parsed,
+                connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
+                hide_parameters=True,
+            )
             event.listen(engine, "connect", _prepare_sqlite)
             event.listen(engine, "begin", _begin_sqlite)
             return cls(engine, path)
@@ -64,6 +79,8 @@ class Database:
                 "options": "-c timezone=UTC -c lock_timeout=30000",
             },
             pool_pre_ping=True,
+            # Statements in an error message must not carry subjects and names into a log.
+            hide_parameters=True,
         )
         return cls(engine, None)
 
@@ -145,11 +162,20 @@ def _in_words() -> Iterator[None]:
     """Say in words what the world did to the database; a fault of ours (a bad statement) keeps its traceback."""
     try:
         yield
-    except OperationalError as cause:
-        raise DatabaseError(
-            f"the database cannot be used now: {_first_line(cause)}",
-            remedy="Check that the database runs, that its disk has room and that the service's user may write there.",
-        ) from cause
+    except DBAPIError as cause:
+        words = _first_line(cause)
+        if "no such table" in words or "UndefinedTable" in type(cause.orig).__name__:
+            raise DatabaseError(
+                "the database has no tables yet, or those of an older program", remedy="Run `intake db upgrade`."
+            ) from cause
+        if isinstance(cause, OperationalError | InternalError) or type(cause) is sqlalchemy.exc.DatabaseError:
+            raise DatabaseError(f"the database cannot be used now: {words}", remedy=CHECK_DATABASE) from cause
+        raise
+    except StatementError as cause:
+        # A value that has no place in a column (a time without zone) is a ValueError like any other.
+        if isinstance(cause.orig, ValueError):
+            raise cause.orig from cause
+        raise
 
 
 def _first_line(cause: DBAPIError) -> str:

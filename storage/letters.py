@@ -280,7 +280,7 @@ class Letters:
         """How many letters are in each state, every state present."""
         wanted = select(letters.c.state, func.count()).group_by(letters.c.state)
         with self._database.reading() as connection:
-            found: dict[str, int] = dict(connection.execute(wanted).tuples().all())
+            found: dict[str, int] = dict(connection.execute(wanted).all())
         return {state: found.get(state.value, 0) for state in LetterState}
 
     def is_ours(self, message_id: str) -> bool:

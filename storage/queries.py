@@ -301,7 +301,7 @@ class Queries:
         """How many deliveries are in each state (every state present), and `total`; they add up."""
         statement = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
         with self._database.reading() as connection:
-            found: dict[str, int] = dict(connection.execute(statement).tuples().all())
+            found: dict[str, int] = dict(connection.execute(statement).all())
         return {state.value: found.get(state.value, 0) for state in State} | {"total": sum(found.values())}
 
     def sums_by_source(self) -> dict[str, dict[str, int]]:
@@ -312,8 +312,8 @@ class Queries:
             source_keys.c.source
         )
         with self._database.reading() as connection:
-            states = connection.execute(by_state).tuples().all()
-            keys: dict[str, int] = dict(connection.execute(by_key).tuples().all())
+            states = connection.execute(by_state).all()
+            keys: dict[str, int] = dict(connection.execute(by_key).all())
         found: dict[str, dict[str, int]] = {}
         for source, state, number in states:
             sums = found.setdefault(source, dict.fromkeys((*State, "total"), 0))

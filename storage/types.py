@@ -123,6 +123,8 @@ class Number(TypeDecorator[Decimal]):
 
 def utc_text(moment: datetime) -> str:
     """Return an aware moment as RFC 3339 text in UTC with microseconds: the spelling that the log is hashed over."""
+    if moment.tzinfo is None:
+        raise ValueError(f"no time zone on {moment!r}")
     return moment.astimezone(UTC).isoformat(timespec="microseconds")
 
 
