@@ -31,11 +31,11 @@ _BOUNCER_NAME = re.compile(
 )
 _BOUNCE_SUBJECT = re.compile(
     r"undeliver(ed|able)|returned (e-?mail|to sender|message)|return(ed)? (email|message)|^\s*\[?bounce|"
-    r"deliver(y|ed)? (status|failure|failed|report|notification|problem|error|unsuccessful|has failed|incomplete|delay)|"
-    r"(mail|message) (delivery|could not|not delivered|status|error|system error|frozen)|message has been frozen|"
+    r"deliver(y|ed)? (status|failure|failed|report|notification|problem|error|unsuccessful|has failed|delay)|"
+    r"(mail|message) (delivery|could not|not delivered|status|error|system error|frozen)|has been frozen|"
     r"failure (notice|notification|delivery)|failed (mail|delivery|to deliver)|non[- ]?delivery|nondeliverable|"
     r"mail (failure|failed)|(could not|couldn'?t|cannot) (be delivered|send|deliver)|unable to deliver|not deliverable|"
-    r"rejected mail|user unknown|warning: (message|could not|delayed mail)|delayed mail|mail not delivered|error sending|"
+    r"rejected mail|user unknown|warning: (message|could not|delayed)|delayed mail|mail not delivered|error sending|"
     r"error\(s\) in forwarding|mail system error|cannot be sent|email blocked|message blocked|"
     r"unzustellbar|onbestelbaar|não entregue|no se puede entregar|impossible de remettre|échec de (la )?remise|"
     r"non recapitabile|недоставлен|不達|エラー|配信|送信(エラー|不能)|"
@@ -45,9 +45,13 @@ _BOUNCE_SUBJECT = re.compile(
 )
 _REPLY_SUBJECT = re.compile(
     r"^\s*(auto(matic|mated)?[ -]?(re(ply|sponse|sponder)|response|svar)|out[ -]of[ -](the[ -])?office|"
-    r"(re: )?away from|ooo\b|vacation|on (annual |holiday )?leave|absence|abwesen|réponse automatique|respuesta autom|"
-    r"(thư |mail |e-?mail )?(trả lời|phản hồi|hồi đáp) tự động|tự động (trả lời|phản hồi)|vắng mặt|nghỉ phép|"
-    r"đi công tác|\[?auto\]? )",
+    r"away from (my|the) (office|desk|mail)|réponse automatique|respuesta automática|automatische antwort|"
+    r"(thư |mail |e-?mail )?(trả lời|phản hồi|hồi đáp) tự động|tự động (trả lời|phản hồi)|\[?auto\]?:)",
+    re.IGNORECASE,
+)
+# Absence is also what ordinary mails are about: these words need a second signal.
+_ABSENCE_SUBJECT = re.compile(
+    r"^\s*(re: )?(ooo\b|vacation|on (annual |holiday )?leave|absen(ce|t)|abwesen|vắng mặt|nghỉ phép|đi công tác)",
     re.IGNORECASE,
 )
 _READ_SUBJECT = re.compile(
@@ -79,6 +83,16 @@ _BOUNCE_TEXT = re.compile(
     r"following recipient\(s\)|did not reach|not reach(ed)? (all|the)|recipient'?s? (address )?(rejected|unknown)|"
     r"配信できません|届けられません|送信できません|"
     r"không (gửi|chuyển|phát) được|không thể (gửi|chuyển|phát)|hộp thư (đã )?đầy|địa chỉ (thư )?không tồn tại",
+    re.IGNORECASE,
+)
+# What only a mail server writes. A person who complains that a mail did not get through writes none of it.
+_MACHINE_TEXT = re.compile(
+    r"permanent fatal errors|transcript of session|delivery to the following recipients? (has )?failed|"
+    r"following address(es)? (had|failed)|"
+    r"\b[45]\.\d{1,3}\.\d{1,3}\b.{0,80}\b(user|mailbox|recipient|address|relay|host)|"
+    r"\b5[0-7]\d[ -][#\d<A-Za-z]|reporting-mta|final-recipient|created automatically by (the )?mail|"
+    r"diagnostic information for administrators|this is the (mail system|mail delivery|qmail)|mail delivery subsystem|"
+    r"reason of failure|failure reasons|did not reach the following",
     re.IGNORECASE,
 )
 _QUOTED_ID = re.compile(
@@ -220,6 +234,7 @@ def classify(head: Head, observed: Observed) -> Classified:
         bounce_field=bounce_field is not None,
         bounce_subject=bounce_subject,
         bounce_text=bounce_text,
+        machine_text=_MACHINE_TEXT.search(text) is not None,
         returned=bool(observed.returned) or returned_in_text or "text/rfc822-headers" in observed.types,
         auto_submitted=auto_submitted,
         precedence=precedence,
@@ -241,6 +256,7 @@ def _kind(
     bounce_field: bool,
     bounce_subject: bool,
     bounce_text: bool,
+    machine_text: bool,
     returned: bool,
     auto_submitted: str,
     precedence: str,
@@ -258,7 +274,9 @@ def _kind(
         return "bounce"
     if null_path and (bounce_subject or (bounce_text and returned)):
         return "bounce"
-    if bounce_subject and bounce_text and (returned or no_reply or auto_submitted not in ("", "no")):
+    if bounce_subject and bounce_text and (no_reply or auto_submitted not in ("", "no")):
+        return "bounce"
+    if bounce_subject and returned and machine_text:
         return "bounce"
     said_automatic = auto_submitted not in ("", "no")
     if _READ_SUBJECT.match(subject) and (null_path or said_automatic or "disposition" in subject.lower()):
@@ -278,6 +296,8 @@ def _kind(
     if reply_field or precedence in ("auto_reply", "auto-reply"):
         return "auto-reply"
     if _REPLY_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk") or not observed.names):
+        return "auto-reply"
+    if _ABSENCE_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk")):
         return "auto-reply"
     if null_path:
         return "auto-reply"

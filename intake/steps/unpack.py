@@ -441,7 +441,7 @@ class _Worker:
         return True
 
     def _undivided(self, data: bytes, shape: bytes, entity: Entity, scope: _Scope, flaws: tuple[str, ...]) -> bool:
-        """Take a multipart without any delimiter as running text, unless heads of parts stand in it: then it is kept."""
+        """Take a multipart without any delimiter as running text, unless heads of parts stand in it."""
         body = shape[entity.body : entity.end]
         if not body.strip():
             return True
