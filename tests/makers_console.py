@@ -370,11 +370,12 @@ def served(desk: Desk) -> Iterator[str]:
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """What the console answered: status, headers (lower case; the last of each), the body as bytes."""
+    """What the console answered: status, headers (lower case; the last of each), the body, and every cookie it set."""
 
     status: int
     headers: dict[str, str]
     body: bytes
+    set_cookies: tuple[str, ...] = ()
 
     @property
     def text(self) -> str:
@@ -420,14 +421,15 @@ class Visitor:
                 sent["Cookie"] = "; ".join(f"{key}={value}" for key, value in self.cookies.items())
             connection.request(method, path, body, sent)
             answer = connection.getresponse()
-            for cookie in answer.msg.get_all("Set-Cookie") or []:
+            set_cookies = tuple(answer.msg.get_all("Set-Cookie") or ())
+            for cookie in set_cookies:
                 name, _, value = cookie.partition(";")[0].partition("=")
                 if value.strip('"'):
                     self.cookies[name] = value
                 else:
                     self.cookies.pop(name, None)
             found = {key.lower(): value for key, value in answer.getheaders()}
-            return Answered(answer.status, found, answer.read())
+            return Answered(answer.status, found, answer.read(), set_cookies)
         finally:
             connection.close()
 

@@ -170,7 +170,10 @@ class Reception:
 
     async def bug(self, request: Request, error: Exception) -> Response:
         """Answer for a fault of ours: the page says nothing of the inside; the log has the traceback."""
-        return await run_in_threadpool(self._error_page, request, 500)
+        answer = await run_in_threadpool(self._error_page, request, 500)
+        # This answer leaves outside of the middleware that puts the rules on all others.
+        put_rules(answer.headers, https=self._desk.served_by_https)
+        return answer
 
     def _serve(self, room: Room, request: Request, form: Mapping[str, str]) -> Response:
         posting = request.method == "POST"
@@ -262,7 +265,7 @@ class Reception:
             "here": "",
         }
         page = self._templates.get_template("error.html")
-        return HTMLResponse(page.render(now=None, may_act=False, **frameless, **told), status)
+        return HTMLResponse(page.render(now=None, here="", may_act=False, **frameless, **told), status)
 
 
 class Headers:
@@ -275,20 +278,24 @@ class Headers:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def with_rules(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
-                headers.setdefault("Cache-Control", "no-store")
-                headers["X-Content-Type-Options"] = "nosniff"
-                headers["X-Frame-Options"] = "DENY"
-                headers["Referrer-Policy"] = "same-origin"
-                headers["Cross-Origin-Opener-Policy"] = "same-origin"
-                headers["Cross-Origin-Resource-Policy"] = "same-origin"
-                headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
-                if self._https:
-                    headers["Strict-Transport-Security"] = "max-age=31536000"
+                put_rules(MutableHeaders(scope=message), https=self._https)
             await send(message)
 
         await self._app(scope, receive, with_rules)
+
+
+def put_rules(headers: MutableHeaders, *, https: bool) -> None:
+    """Write the rules for browsers into an answer's headers; a stricter policy of its own stays."""
+    headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+    headers.setdefault("Cache-Control", "no-store")
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["X-Frame-Options"] = "DENY"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=()"
+    if https:
+        headers["Strict-Transport-Security"] = "max-age=31536000"
 
 
 async def _form_of(request: Request) -> dict[str, str]:

@@ -56,6 +56,11 @@ class Asked:
     until: str
     page: int
 
+    @property
+    def narrowed(self) -> bool:
+        """Whether anything but words was asked for."""
+        return any((self.state, self.agency, self.channel, self.timeliness, self.signature, self.since, self.until))
+
     def filter(self, zone: ZoneInfo) -> LogFilter:
         """Return the filter for one page of the log."""
         until = _day(self.until, zone)
