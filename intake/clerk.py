@@ -214,7 +214,8 @@ class OfficeClerk:
             forbidden.append(Why("ACT_NEEDS_CLERK", by))
         if delivery.state not in OPEN_FROM[action]:
             forbidden.append(Why("ACT_NOT_OPEN_IN_STATE", delivery.state.value))
-        if action is Action.ACCEPT and delivery.signature == Verdict.FAILED.value:
+        revoked = any(one.code == "SIGNER_REVOKED" for one in delivery.reasons)
+        if action is Action.ACCEPT and (delivery.signature == Verdict.FAILED.value or revoked):
             forbidden.append(Why("ACT_FAILED_SIGNATURE"))
         if action is Action.ACCEPT and delivery.form_sha256 is None:
             forbidden.append(Why("ACT_NO_FORM"))

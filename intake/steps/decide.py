@@ -10,7 +10,7 @@ from config.roster import Roster
 from intake.steps.agency import Recognition, plain
 from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.timeliness import Timing
-from signatures.report import ChangedAfter, SignatureFinding, Verdict
+from signatures.report import ChangedAfter, Revocation, SignatureFinding, Verdict
 from storage.records import Channel, Delivery, State, Timeliness, Why
 
 # Automatic mail that may still carry a form somebody meant to send (through a list, by a rule of the mailbox). A
@@ -20,7 +20,7 @@ MAY_CARRY_A_FORM = ("list", "auto-reply", "calendar")
 # What an agency can put right by itself; everything else waits for a clerk of the office.
 REPAIRABLE = frozenset(
     (
-        *("FORM_UNSIGNED", "FORM_SIGNATURE_FAILED", "FORM_UNREADABLE", "FORM_ENCRYPTED"),
+        *("FORM_UNSIGNED", "FORM_SIGNATURE_FAILED", "FORM_UNREADABLE", "FORM_ENCRYPTED", "SIGNER_REVOKED"),
         *("PERSON_SIGNATURE_ONLY", "PERSON_SIGNATURE_MISSING", "AGENCY_MISMATCH"),
         *("NO_FORM", "WRONG_YEAR", "LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"),
     )
@@ -32,6 +32,16 @@ REMARKS_ONLY = frozenset(
         *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE"),
         *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
         *("FORM_HAS_FLAWS", "ANSWERS_FROM_COMPANION", "NEW_VERSION"),
+    )
+)
+
+# What may stand beside VISIBLE_CHANGE_SEALED_LATER when it is the only doubt about a signature: what the change was, and
+# remarks that doubt nothing. A code that is not here (a weak digest, a replaced page) is a doubt of its own.
+SEALABLE = frozenset(
+    (
+        *("VISIBLE_CHANGE_SEALED_LATER", "CONTENT_ADDED", "RESOURCES_ADDED", "ANNOTATION_ADDED", "CONTENT_COVERED"),
+        *("FIELD_ADDED", "FIELD_FILLED", "FORM_CHANGED", "SIGNATURE_ADDED", "LARGE_SIGNATURE_ADDED"),
+        *("LOCAL_TIME_FAULT", "HAS_EMBEDDED_FILES"),
     )
 )
 
@@ -324,6 +334,9 @@ def _about_signature(
         encrypted = "ENCRYPTED" in report_codes
         return [Why("FORM_ENCRYPTED" if encrypted else "SIGNATURE_UNSUPPORTED", report_codes)]
     found: list[Why] = []
+    revoked = [one for one in signatures if one.revocation is Revocation.REVOKED and one.kind != "pdf-timestamp"]
+    if revoked:
+        return [Why("SIGNER_REVOKED", _names(tuple(revoked)))]
     if verdict is Verdict.INDETERMINATE:
         if sealed_after_visible_change(signatures, recognition):
             found.append(Why("SEALED_AFTER_CHANGE"))
@@ -372,11 +385,11 @@ def sealed_after_visible_change(signatures: tuple[SignatureFinding, ...], recogn
             one.verdict is Verdict.INDETERMINATE
             and one.changed_after is ChangedAfter.VISIBLE
             and "VISIBLE_CHANGE_SEALED_LATER" in codes
-            and "VISIBLE_CHANGE" not in codes
-            and one.intact is True
+            and codes <= SEALABLE
+            and one.intact is not False
             and one.trusted is True
             and one.revocation.value in ("good", "not_checked")
-            and one.sub_indication is None
+            and one.sub_indication in (None, "SIG_CONSTRAINTS_FAILURE")
             and match is not None
             and match.agency_id == recognition.agency_id
         )

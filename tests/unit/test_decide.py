@@ -92,12 +92,14 @@ def test_both_signatures_may_be_required() -> None:
 
 def stamped(**changes: Any) -> Any:
     """A form where number and date were stamped after the person signed, and the seal closed it."""
-    person = a_signature(
-        verdict=Verdict.INDETERMINATE,
-        changed_after=ChangedAfter.VISIBLE,
-        reasons=(Reason("VISIBLE_CHANGE_SEALED_LATER"),),
-        **changes,
-    )
+    given = {
+        "verdict": Verdict.INDETERMINATE,
+        "changed_after": ChangedAfter.VISIBLE,
+        "intact": None,
+        "sub_indication": "SIG_CONSTRAINTS_FAILURE",
+        "reasons": (Reason("VISIBLE_CHANGE_SEALED_LATER"), Reason("CONTENT_ADDED")),
+    }
+    person = a_signature(**{**given, **changes})
     report = a_report(person, a_signature(name="Signature2"), verdict=Verdict.INDETERMINATE)
     both = (SignerMatch("snv", "person", "unit"), SignerMatch("snv", "organisation", "name"))
     return ask(examination=an_examination(a_file(report)), recognition=a_recognition(signed_by=both))
@@ -116,14 +118,24 @@ def test_number_and_date_stamped_before_the_seal_are_lawful() -> None:
     [
         {"trusted": False},
         {"intact": False},
-        {"intact": None},
         {"revocation": Revocation.UNKNOWN},
         {"sub_indication": "TRY_LATER"},
+        {"reasons": (Reason("VISIBLE_CHANGE_SEALED_LATER"), Reason("WEAK_DIGEST"))},
     ],
 )
 def test_a_sealed_change_excuses_nothing_else(changes: dict[str, Any]) -> None:
     """INDETERMINATE for any other reason besides stays INDETERMINATE."""
     assert stamped(**changes).state is State.HELD
+
+
+def test_a_certificate_revoked_before_receipt_is_told_to_the_agency() -> None:
+    """Nobody can tell such a signature from a forgery, so the agency signs again."""
+    revoked = a_signature(verdict=Verdict.INDETERMINATE, revocation=Revocation.REVOKED, trusted=False)
+    file = a_file(a_report(revoked, verdict=Verdict.INDETERMINATE))
+
+    decision = ask(examination=an_examination(file), recognition=a_recognition(signed_by=(None,)))
+
+    assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, {"SIGNER_REVOKED"})
 
 
 def test_a_seal_of_another_agency_excuses_nothing() -> None:
