@@ -19,6 +19,10 @@ from intake.demo.signing import Appearance, sign_pdf, stamp_number_and_date
 from intake.steps.form_template import template_docx
 from storage.records import State, Timeliness
 
+# The top right corner of page 1, in the margin: a seal that covers text would be a visible change to what the leader
+# signed, and so it would be judged.
+SEAL_BOX = (355, 792, 545, 836)
+
 TITLE = "Kết quả hoạt động triển khai ứng dụng công nghệ thông tin"
 SUBJECT = "Phiếu đánh giá ứng dụng CNTT năm {year} - {name}"
 TEXT = (
@@ -112,7 +116,7 @@ class Studio:
             reason="Phát hành văn bản",
             at=at,
             tsa=self.tsa if stamp else None,
-            visible=Appearance(face=paper.seal_face(agency.name.upper(), f"{at:%d/%m/%Y %H:%M:%S} +07:00")),
+            visible=Appearance(SEAL_BOX, face=paper.seal_face(agency.name.upper(), f"{at:%d/%m/%Y %H:%M:%S} +07:00")),
         )
 
     def led(self, agency: Agency, at: datetime, *, pdf: bytes | None = None) -> bytes:
