@@ -121,7 +121,7 @@ def is_cms(data: bytes) -> bool:
     """Whether the bytes are a CMS message, a time-stamp token or a time-stamp response, in DER, BER, PEM or base64."""
     if data[:1] == b"\x30":
         return cms_reader.content_type_of(data) is not None or cms_reader.token_in_response(data) is not None
-    if data.lstrip()[:11] == b"-----BEGIN ":
+    if b"-----BEGIN " in data[:MAIL_HEADER_WITHIN] and not looks_like_mail(data):
         return any(label in _CMS_LABELS for label, _ in pem.blocks(data))
     if data[:1] == b"M":
         der = pem.bare_base64(data)

@@ -195,6 +195,7 @@ class _Attributes:
         self.broken = False
         self.forms: tuple[bytes, ...] = ()
         found = attributes(signer.signed_attributes)
+        self._check_unsigned()
         self._by_kind: dict[str, list[Attribute]] = {}
         for one in found:
             self._by_kind.setdefault(one.kind, []).append(one)
@@ -233,6 +234,17 @@ class _Attributes:
             self._break("ATTRIBUTE_TWICE" if len(found) > 1 or found[0].values else "ATTRIBUTE_INVALID", name)
             return None
         return found[0].values[0]
+
+    def _check_unsigned(self) -> None:
+        """Refuse attributes on the wrong side: what must be signed and is not could be anybody's (RFC 5652, 11)."""
+        try:
+            unsigned = attributes(self._signer.unsigned_attributes)
+        except asn1.Asn1Error:
+            # Unreadable unsigned attributes cost only what they would have said; the caller remarks on them.
+            return
+        for one in unsigned:
+            if one.kind in (CONTENT_TYPE, MESSAGE_DIGEST, SIGNING_TIME):
+                self._break("ATTRIBUTE_INVALID", f"{_NAMES[one.kind]} among the unsigned attributes")
 
     def _check_content_type(self, content_type: str | None) -> None:
         if content_type is None:

@@ -105,7 +105,7 @@ def _signatures(
     shown = None
     if signed.content is not None:
         inner = Document(_inner_name(document.name), signed.content)
-        contents = (verify.inspect(inner, question),)
+        contents = _documents(verify.inspect(inner, question))
         if any(one.verdict is Verdict.PASSED for one in judged):
             shown = signed.content
     elif outside is not None and document.detached_name:
@@ -114,6 +114,13 @@ def _signatures(
     return replace(
         report, verdict=verdict_of_signatures(signatures), signatures=signatures, contents=contents, shown=shown
     )
+
+
+def _documents(inner: FileReport) -> tuple[FileReport, ...]:
+    """Return the report on a message's content, if that is a document; of running text, only what it carries."""
+    if inner.verdict is Verdict.UNSIGNED and inner.format in ("other", "smime"):
+        return inner.contents
+    return (inner,)
 
 
 def _beside(finding: SignatureFinding, name: str) -> SignatureFinding:
@@ -141,7 +148,11 @@ def _token(report: FileReport, der: bytes, document: Document, question: Questio
         )
         if judged.verdict is Verdict.FAILED:
             finding = replace(finding, verdict=Verdict.FAILED, sub_indication=judged.sub_indication)
-        finding = replace(finding, reasons=(*finding.reasons, Reason("SIGNED_DATA_NOT_FOUND")))
+        finding = replace(
+            finding,
+            intact=None if judged.intact else judged.intact,
+            reasons=(*finding.reasons, Reason("SIGNED_DATA_NOT_FOUND")),
+        )
     else:
         finding = _stamp_finding(judge_timestamp(der, digests_of(document.detached), question))
     return replace(report, signatures=(finding,), reasons=(Reason("TIMESTAMP_ONLY"),))
