@@ -15,7 +15,7 @@ from lxml import etree
 from intake.steps.allowance import Allowance
 from intake.steps.archive import open_archive
 from intake.steps.mail_facts import one_line
-from intake.steps.mail_headers import loose_base64
+from intake.steps.mail_headers import is_not_base64, loose_base64
 from intake.steps.media_types import OOXML_PREFIX, ZIP, media_type_of
 from intake.steps.unpacked import DocumentReference, EdxmlFacts, Leaf, Operation, TraceStamp, Unpacked
 from storage.records import Why
@@ -233,9 +233,7 @@ def _facts(
         document_type=_value(kind, "TypeName"),
         operation=_OPERATIONS.get(_operation_text(root), "new"),
         response_for=tuple(one for one in map(_reference, answers) if any((one.organ_id, one.code, one.document_id))),
-        replaced_document_ids=tuple(
-            found for one in list(_all(root, "ReplacementInfo"))[:MAX_ENTRIES] if (found := _value(one, "DocumentId"))
-        ),
+        replaced_document_ids=_replaced(root),
         trace=tuple(
             TraceStamp(_value(one, "OrganId"), _moment(_value(one, "Timestamp")), _value(one, "Timestamp"))
             for one in list(_all(root, "TraceHeader"))[:MAX_ENTRIES]
@@ -249,6 +247,14 @@ def _facts(
         generation=generation,
         declared_attachments=declared,
     )
+
+
+def _replaced(root: etree._Element) -> tuple[str, ...]:
+    """Return the ids of the documents that this one replaces, updates or revokes, each once."""
+    holders = [*_all(root, "ReplacementInfo")][:MAX_ENTRIES]
+    if _OPERATIONS.get(_operation_text(root), "new") != "new":
+        holders += [*_all(root, "Bussiness", "Business")][:1]
+    return tuple(dict.fromkeys(found for one in holders if (found := _value(one, "DocumentId"))))
 
 
 def _reference(element: etree._Element) -> DocumentReference:
@@ -326,6 +332,8 @@ def _decoded(text: str) -> tuple[bytes, str | None]:
     try:
         return binascii.a2b_base64(compact, strict_mode=True), None
     except binascii.Error as cause:
+        if is_not_base64(compact):
+            return text.encode("utf-8", "replace"), "announced as base64, but it is none"
         return loose_base64(compact), str(cause)[:80]
 
 

@@ -7,18 +7,22 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from intake.steps.mail_headers import Head, loose_base64, read_head
+from intake.steps.mail_headers import Head, is_not_base64, loose_base64, read_head
 from intake.steps.mail_names import Valued, read_valued
 
 # A boundary has at most 70 characters (RFC 2046 5.1.1); real ones have reached 200.
 MAX_BOUNDARY = 250
 
+# Delimiter lines looked for in one multipart: more than the parts that one delivery may have.
+MAX_DELIMITERS = 10_000
+TOO_MANY_DELIMITERS = f"more than {MAX_DELIMITERS} delimiter lines"
+# Files written into one text by uuencode.
+MAX_EMBEDDED = 200
+# Runs of base64, each with its own padding, in one body; some programs encode every line by itself.
+MAX_BASE64_RUNS = 50_000
+
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~a-z0-9-]{1,80}/[!#$%&'*+.^_`|~a-z0-9-]{1,120}")
 _GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
-# Above this share of foreign characters a text was never base64, whatever its head says.
-MAX_FOREIGN_SHARE = 0.05
-
-_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n\t "
 _NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
 _BASE64_END = re.compile(rb"=[=\s]*")
 _UU_BEGIN = re.compile(
@@ -155,7 +159,9 @@ def split_multipart(data: bytes, start: int, end: int, boundary: str | None) -> 
             flaws.append("parts after the closing delimiter")
         until = found[number + 1][0] if number + 1 < len(found) else end
         ranges.append((min(after, until), until))
-    if not closed:
+    if len(found) >= MAX_DELIMITERS:
+        flaws.append(TOO_MANY_DELIMITERS)
+    elif not closed:
         flaws.append("no closing delimiter")
     return Split(tuple(ranges), tuple(flaws))
 
@@ -172,7 +178,7 @@ def _delimiters(data: bytes, start: int, end: int, boundary: bytes) -> list[tupl
     length = len(mark)
     found: list[tuple[int, int, bool]] = []
     at = data.find(mark, start, end)
-    while at >= 0:
+    while at >= 0 and len(found) < MAX_DELIMITERS:
         after = at + length
         if at == start or data[at - 1] == 0x0A:
             stop = data.find(b"\n", after, end)
@@ -230,33 +236,43 @@ def _decode_base64(raw: bytes | memoryview) -> tuple[bytes, str | None]:
         made = binascii.a2b_base64(raw)
     except binascii.Error:
         text = bytes(raw)
-        if _is_not_base64(text):
+        if is_not_base64(text):
             return text, "announced as base64, but it is none"
         return loose_base64(text), "the base64 text is broken off or damaged"
     # A whole text needs four letters for three bytes. If far fewer bytes came out, the decoder stopped at a padding.
     if len(made) * 4 // 3 + 8 >= len(raw) * 72 // 80 or len(raw) < 64:
         return made, None
     text = bytes(raw)
-    if _is_not_base64(text):
+    if is_not_base64(text):
         return text, "announced as base64, but it is none"
     padding = _BASE64_END.search(text)
     if padding is None or padding.end() >= len(text):
         return made, None
     if _NOT_BASE64.search(text, padding.end()) is not None:
         return made, "other text follows the base64 text"
-    return b"".join(loose_base64(piece) for piece in _BASE64_END.split(text) if piece), "base64 in several runs"
+    return _joined_runs(text), "base64 in several runs"
 
 
-def _is_not_base64(text: bytes) -> bool:
-    """Tell text that only claims to be base64: decoded, it would be noise under the name of a file."""
-    foreign = len(text.translate(None, _BASE64_LETTERS))
-    return foreign > len(text) * MAX_FOREIGN_SHARE
+def _joined_runs(text: bytes) -> bytes:
+    """Decode base64 that goes on after its padding, run by run."""
+    made = bytearray()
+    at = 0
+    for number, padding in enumerate(_BASE64_END.finditer(text)):
+        if number >= MAX_BASE64_RUNS:
+            break
+        made += loose_base64(text[at : padding.start()])
+        at = padding.end()
+    made += loose_base64(text[at:])
+    return bytes(made)
 
 
 def embedded_files(text: bytes) -> Iterator[Embedded]:
     """Yield the files that stand in `text` by uuencode (`begin 644 name` … `end`), in order."""
     at = 0
-    while (match := _UU_BEGIN.search(text, at)) is not None:
+    for _ in range(MAX_EMBEDDED):
+        match = _UU_BEGIN.search(text, at)
+        if match is None:
+            return
         if match.group(1):
             stop = text.find(b"\n====", match.end())
             body = text[match.end() : stop if stop >= 0 else len(text)]
@@ -273,7 +289,10 @@ def without_embedded(text: bytes) -> bytes:
     """Return running text without the files that stand in it by uuencode."""
     kept: list[bytes] = []
     at = 0
-    while (match := _UU_BEGIN.search(text, at)) is not None:
+    for _ in range(MAX_EMBEDDED):
+        match = _UU_BEGIN.search(text, at)
+        if match is None:
+            break
         data, at_end, complete = _uu_lines(text, match.end())
         kept.append(text[at : match.start() if data or complete else match.end()])
         at = max(at_end, match.end())

@@ -23,6 +23,10 @@ MAX_PARAMETERS = 200
 # Encoded words in one field: each costs a call of a codec.
 MAX_ENCODED_WORDS = 1_000
 
+# Above this share of foreign characters a text was never base64, whatever its head says.
+MAX_FOREIGN_SHARE = 0.05
+
+_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n\t "
 _FIELD_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _UNFOLD = re.compile(r"\r?\n[ \t]?|\r")
 _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]*?)\?=")
@@ -220,6 +224,12 @@ def loose_base64(raw: bytes) -> bytes:
     rest = letters[len(whole) :]
     tail = b"" if len(rest) < 2 else binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
     return binascii.a2b_base64(whole) + tail
+
+
+def is_not_base64(text: bytes) -> bool:
+    """Tell text that only claims to be base64: decoded, it would be noise under the name of a file."""
+    foreign = len(text.translate(None, _BASE64_LETTERS))
+    return foreign > len(text) * MAX_FOREIGN_SHARE
 
 
 def message_ids(value: bytes | None) -> tuple[str, ...]:

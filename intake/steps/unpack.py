@@ -19,6 +19,7 @@ from intake.steps.bundle import MAX_FILES, is_bundle, read_bundle, unpack_files
 from intake.steps.charsets import decode
 from intake.steps.edxml import looks_like_edxml, read_edxml
 from intake.steps.mail import (
+    TOO_MANY_DELIMITERS,
     Entity,
     decode_body,
     embedded_files,
@@ -51,7 +52,7 @@ MAX_NESTING = 120
 # The running text that is kept for recognising a campaign; the whole is in the mail itself.
 MAX_TEXT_CHARACTERS = 200_000
 # Bytes of a text part that are decoded for it.
-MAX_TEXT_BYTES = 1024 * 1024
+MAX_TEXT_BYTES = 256 * 1024
 # Heads of nested messages that are remembered for recognising bounces.
 MAX_RETURNED_HEADS = 50
 # Bytes of a folder that are read at once; the largest delivery that is taken in is far smaller.
@@ -262,7 +263,7 @@ class _Worker:
         if media_type in ARCHIVES:
             return self._archive(data, label, media_type, inner, depth)
         if media_type == TNEF:
-            return self._tnef(data, label, inner, depth)
+            return self._tnef(data, label, inner, depth, scope)
         if cms_content(data) is not None or data[:11] == b"-----BEGIN ":
             named_so = declared in _CMS_TYPES or ending in ("p7m", "p7c", "p7z")
             return named_so and self._cms(data, inner, depth, scope)
@@ -287,12 +288,16 @@ class _Worker:
             self.file(member.data, Label(inside.name, inside.readable, kept), "", inner, depth + 1, f"#{number}")
         return opened.whole
 
-    def _tnef(self, data: bytes, label: Label, inner: tuple[str, ...], depth: int) -> bool:
+    def _tnef(self, data: bytes, label: Label, inner: tuple[str, ...], depth: int, scope: _Scope | None) -> bool:
         opened = open_tnef(data)
         if opened is None:
             return False
         if not opened.whole:
             self.allowance.note("TNEF_DAMAGED", label.name or "winmail.dat")
+        if scope is not None and not scope.plain and not scope.html:
+            # A mail that is nothing but winmail.dat says there what it wants.
+            scope.plain = (opened.text or "")[:MAX_TEXT_CHARACTERS]
+            scope.html = "" if opened.text or not opened.html else decode(opened.html[:MAX_TEXT_BYTES], None).text
         for number, one in enumerate(opened.files, start=1):
             self.file(one.data, label_of(one.name), one.declared_type, inner, depth + 1, f"#{number}")
         if opened.rtf:
@@ -420,7 +425,8 @@ class _Worker:
         if not split.ranges:
             return self._undivided(data, shape, entity, scope, split.flaws)
         for flaw in split.flaws:
-            self.allowance.note("MIME_BROKEN", f"{kind}: {flaw}")
+            code = "LIMIT_PARTS" if flaw == TOO_MANY_DELIMITERS else "MIME_BROKEN"
+            self.allowance.note(code, f"{kind}: {flaw}")
         if kind == "multipart/signed":
             scope.signed = True
         elif kind == "multipart/encrypted":
