@@ -112,6 +112,7 @@ def judge_signed_data(
     material: Material | None = None,
     proven_at: datetime | None = None,
     whole: bytes | None = None,
+    claimed_at: datetime | None = None,
 ) -> tuple[SignerJudgement, ...]:
     """
     Judge every SignerInfo of the CMS ContentInfo `der` (DER or BER; zero bytes after it are passed over).
@@ -121,7 +122,8 @@ def judge_signed_data(
     that outside content itself, where it is at hand: schemes that sign no digest need it if there are no
     signed attributes. `material` are certificates, CRLs and OCSP answers found elsewhere in the same file (a PDF's
     DSS). `proven_at` is a time that a verified document time stamp proves for this signature (`proven_by` is then
-    "timestamp").
+    "timestamp"). `claimed_at` is the signer's word on the time where it stands outside (a PDF's /M); a signing-time
+    attribute goes before it.
 
     An empty tuple means that the SignedData has no SignerInfo (certificates only, .p7b): not a signature; whoever
     promised a signature there (a PDF field) must treat that as a failed one. Raises NotSignedData if the bytes are not
@@ -135,7 +137,9 @@ def judge_signed_data(
     candidates = parse_all((*papers.certificates, *trusted))
     judged = []
     for index, signer in enumerate(signed.signers):
-        case = _Case(signed, signer, index, question, papers, candidates, proven_at, profile, digest_of, whole)
+        case = _Case(
+            signed, signer, index, question, papers, candidates, proven_at, profile, digest_of, whole, claimed_at
+        )
         try:
             judged.append(case.judge())
         except (asn1.Asn1Error, algorithms.Unsupported, ValueError, IndexError, StopIteration) as cause:
@@ -165,6 +169,7 @@ class _Case:
     profile: Profile
     digest_of: Callable[[str], bytes] | None
     whole: bytes | None
+    claimed_outside: datetime | None
     tally: Tally = field(default_factory=Tally)
 
     def judge(self) -> SignerJudgement:
@@ -184,7 +189,7 @@ class _Case:
             content_type=self.signed.content_type,
             weak_is_remark=self.question.integrity_only,
         )
-        intact = check.intact
+        intact, claimed_at = check.intact, check.claimed_at or self.claimed_outside
         if self.profile is Profile.PDF_SHA1 and not self._sha1_content_holds():
             intact = False
         extra = self._unsigned_attributes()
@@ -196,10 +201,10 @@ class _Case:
         best, proven_at, proven_by = self._best_time(stamps, archives)
 
         # 3. The chain.
-        chain = self._chain(check, papers, best)
+        chain = self._chain(check, papers, best, claimed_at)
 
         # 4. Remarks.
-        self._remark_on_claim(check.claimed_at, proven_at or best)
+        self._remark_on_claim(claimed_at, proven_at or best)
         if self.signed.ber:
             self.tally.remark("CMS_NOT_DER")
         if self.signed.trailing:
@@ -222,7 +227,7 @@ class _Case:
             trusted=None if chain is None else chain.trusted,
             revocation=Revocation.NOT_CHECKED if chain is None else chain.revocation,
             signer=signer,
-            claimed_at=check.claimed_at,
+            claimed_at=claimed_at,
             proven_at=proven_at,
             proven_by=proven_by,
             digest_algorithm=check.digest_algorithm,
@@ -303,7 +308,9 @@ class _Case:
             return earliest, earliest, "timestamp"
         return self.question.at, None, None
 
-    def _chain(self, check: SignerCheck, papers: Material, best: datetime) -> ChainJudgement | None:
+    def _chain(
+        self, check: SignerCheck, papers: Material, best: datetime, claimed_at: datetime | None
+    ) -> ChainJudgement | None:
         if check.certificate is None:
             return None
         question = self.question
@@ -315,7 +322,7 @@ class _Case:
             question,
             crls=papers.crls,
             ocsps=papers.ocsps,
-            claimed_at=check.claimed_at,
+            claimed_at=claimed_at,
         )
         self.tally.take(chain.verdict, chain.sub_indication, chain.reasons)
         return chain

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from signatures import algorithms, asn1
-from signatures.certificates import Certificate, comparable_name, same_name
+from signatures.certificates import Certificate, comparable_name, same_name, signed_by
 from signatures.cms_reader import Attribute, SignedData, SignerInfo, attributes
 from signatures.ocsp import key_bits
 from signatures.tally import Tally
@@ -401,15 +401,23 @@ class _Choice:
         self, certificate: Certificate, scheme: algorithms.Scheme, attrs: _Attributes, content: Content
     ) -> bool:
         value = self._signer.signature
+        key = _complete_key(certificate, self._candidates) if scheme.kind == "dsa" else certificate.spki
         if attrs.present:
-            return any(
-                algorithms.verify(certificate.spki, scheme, value, form) is algorithms.Outcome.HOLDS
-                for form in attrs.forms
-            )
+            return any(algorithms.verify(key, scheme, value, form) is algorithms.Outcome.HOLDS for form in attrs.forms)
         if content.whole is not None:
-            return algorithms.verify(certificate.spki, scheme, value, content.whole) is algorithms.Outcome.HOLDS
+            return algorithms.verify(key, scheme, value, content.whole) is algorithms.Outcome.HOLDS
         computed = b"" if scheme.whole_message else content.digest(scheme.digest)
-        return algorithms.verify(certificate.spki, scheme, value, None, computed) is algorithms.Outcome.HOLDS
+        return algorithms.verify(key, scheme, value, None, computed) is algorithms.Outcome.HOLDS
+
+
+def _complete_key(certificate: Certificate, candidates: Sequence[Certificate], depth: int = 4) -> bytes:
+    """Return the key with the DSA parameters it inherits from the issuer, if one at hand really signed it."""
+    for issuer in candidates:
+        if depth > 0 and issuer != certificate and same_name(issuer.subject, certificate.issuer):
+            complete = _complete_key(issuer, candidates, depth - 1)
+            if signed_by(certificate, complete):
+                return algorithms.with_dsa_parameters(certificate.spki, complete)
+    return certificate.spki
 
 
 def _is_named(signer: SignerInfo, certificate: Certificate) -> bool:
