@@ -34,13 +34,16 @@ class XmlRefused(ValueError):
         self.detail = detail
 
 
-def parse_xml(data: bytes, *, max_bytes: int = MAX_XML_BYTES, long_texts: bool = False) -> etree._Element:
+def parse_xml(
+    data: bytes, *, max_bytes: int = MAX_XML_BYTES, long_texts: bool = False, mend: bool = False
+) -> etree._Element:
     """
     Return the root of the document in `data`, comments and processing instructions kept.
 
     No document type, no entity, no network and no external file is ever taken in: a document that has
     a DOCTYPE at all is refused, because it can make two readers see two documents. `long_texts` lifts libxml2's
     bound of 10 MB on one text node, for packages that carry files as Base64; depth and size stay bounded here.
+    `mend` reads what is not well-formed as far as it goes: to look into it, never to verify a signature over it.
     Raises XmlRefused, and nothing else on hostile bytes.
     """
     if len(data) > max_bytes:
@@ -56,7 +59,7 @@ def parse_xml(data: bytes, *, max_bytes: int = MAX_XML_BYTES, long_texts: bool =
         attribute_defaults=False,
         no_network=True,
         huge_tree=long_texts,
-        recover=False,
+        recover=mend,
         remove_comments=False,
         remove_pis=False,
         remove_blank_text=False,
@@ -67,6 +70,8 @@ def parse_xml(data: bytes, *, max_bytes: int = MAX_XML_BYTES, long_texts: bool =
         root = etree.fromstring(data, parser)
     except (etree.XMLSyntaxError, ValueError, LookupError, MemoryError) as cause:
         raise XmlRefused("XML_MALFORMED", str(cause)[:200]) from cause
+    if root is None:
+        raise XmlRefused("XML_MALFORMED", "there is no element")
     tree = root.getroottree()
     if tree.docinfo.internalDTD is not None or tree.docinfo.externalDTD is not None or tree.docinfo.doctype:
         raise XmlRefused("XML_DOCTYPE", "the document has a DOCTYPE")
@@ -117,7 +122,8 @@ def local_name(element: etree._Element) -> str:
     """Return the element's name without its namespace; "" for comments and processing instructions."""
     if isinstance(element, etree._Comment | etree._ProcessingInstruction):
         return ""
-    return etree.QName(element).localname
+    # A mended document may have names with an unknown prefix before a colon.
+    return str(element.tag).rpartition("}")[2].rpartition(":")[2]
 
 
 def children(element: etree._Element) -> list[etree._Element]:

@@ -21,6 +21,7 @@ INSPECTORS = (
     "signatures.formats.ooxml",
     "signatures.formats.cms",
     "signatures.formats.edxml",
+    "signatures.formats.xml",
     "signatures.formats.smime",
 )
 
@@ -29,7 +30,7 @@ _CONCERNED = {
     Kind.PDF: ("signatures.formats.pdf",),
     Kind.ZIP: ("signatures.formats.ooxml",),
     Kind.CMS: ("signatures.formats.cms",),
-    Kind.XML: ("signatures.formats.edxml",),
+    Kind.XML: ("signatures.formats.edxml", "signatures.formats.xml"),
     Kind.MAIL: ("signatures.formats.smime",),
     Kind.OTHER: (),
 }
