@@ -13,7 +13,8 @@ from intake.steps.allowance import MAX_MEMBERS, Allowance, LimitReached
 from intake.steps.archive_library import read_by_library
 from intake.steps.archive_tar import read_tar, unpack_compressed_tar
 from intake.steps.charsets import Decoded, guess
-from intake.steps.media_types import BZIP2, GZIP, RAR, SEVEN_ZIP, TAR, XZ, ZIP, zip_names
+from intake.steps.media_types import BZIP2, GZIP, RAR, SEVEN_ZIP, TAR, XZ, ZIP
+from intake.steps.office_files import zip_names
 from storage.records import Why
 
 ARCHIVES = frozenset({ZIP, RAR, SEVEN_ZIP, TAR, GZIP, BZIP2, XZ})

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
-import binascii
 import hashlib
 import re
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Literal
 
 from lxml import etree
 
-from intake.steps.allowance import Allowance
-from intake.steps.archive import open_archive
+from intake.steps.edxml_files import (
+    File,
+    all_named,
+    attachments,
+    check_complete,
+    child,
+    decoded_files,
+    local,
+    references,
+    value,
+)
 from intake.steps.mail_facts import one_line
-from intake.steps.mail_headers import is_not_base64, loose_base64
-from intake.steps.media_types import OOXML_PREFIX, ZIP, media_type_of
+from intake.steps.media_types import media_type_of
 from intake.steps.unpacked import DocumentReference, EdxmlFacts, Leaf, Operation, TraceStamp, Unpacked
 from storage.records import Why
 
@@ -26,18 +32,12 @@ HANOI = timezone(timedelta(hours=7))
 
 # Elements of one package; the samples have about a hundred. Counted before parsing, by their `<`.
 MAX_ELEMENTS = 100_000
-# Files of one package.
-MAX_ATTACHMENTS = 500
 # Stray bytes before the first `<` (one SDK sample has four).
 MAX_STRAY_BYTES = 256
-# Characters of one value that are kept; a trích yếu has some hundred.
-MAX_VALUE = 2_000
 # References, traces and receivers that are kept.
 MAX_ENTRIES = 500
 
 _ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]{0,60}:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
-_OFFICE_ENDINGS = frozenset({"docx", "xlsx", "pptx", "docm", "xlsm", "odt", "ods", "odp"})
-_OFFICE_TYPES = (OOXML_PREFIX, "application/vnd.oasis", "application/x-ole")
 _OPERATIONS: dict[str, Operation] = {"0": "new", "1": "revoke", "2": "update", "3": "replace"}
 _DATES = (
     re.compile(
@@ -49,16 +49,7 @@ _DATES = (
 )
 _ZONE = re.compile(r"(?:Z|([+-])(\d{2}):?(\d{2}))$")
 
-File = tuple[str | None, str, bytes]
 Open = Callable[[list[File]], tuple[tuple[Leaf, ...], tuple[Why, ...]]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Attached:
-    content_id: str
-    name: str
-    content_type: str
-    text: str
 
 
 def looks_like_edxml(data: bytes) -> bool:
@@ -104,15 +95,15 @@ def read_edxml(data: bytes, name: str, open_files: Open) -> Unpacked:
     if _has_dtd(root):
         return _closed(data, name, digest, open_files, [*problems, Why("XML_DTD_REFUSED", name)])
     # 3.
-    if _local(root) != "edXML":
+    if local(root) != "edXML":
         return _closed(data, name, digest, open_files, [*problems, Why("EDXML_OLD_GENERATION", name)], root)
-    status = next((one for one in _all(root, "StatusCode")), None)
-    attached = tuple(_attachments(root))
-    references = tuple(_references(root))
-    facts = _facts(root, status is not None, len(references))
+    status = next((one for one in all_named(root, "StatusCode")), None)
+    attached = tuple(attachments(root))
+    listed = tuple(references(root))
+    facts = _facts(root, status is not None, len(listed))
     # 4.
-    files = _files(attached, references, problems) if status is None else []
-    _check_complete(attached, references, problems, is_status=status is not None)
+    files = decoded_files(attached, listed, problems) if status is None else []
+    check_complete(attached, listed, problems, is_status=status is not None)
     if _operation_text(root) not in ("", *_OPERATIONS):
         problems.append(Why("EDXML_OPERATION_UNKNOWN", _operation_text(root)[:40]))
     leaves, flaws = open_files(files)
@@ -172,76 +163,48 @@ def _root(data: bytes, parser: etree.XMLParser) -> etree._Element | None:
     return etree.fromstring(data, parser)
 
 
-def _local(element: etree._Element) -> str:
-    tag = element.tag
-    return str(tag).rpartition("}")[2].rpartition(":")[2]
-
-
-def _all(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """Yield descendants with one of these local names, in document order."""
-    wanted = frozenset(names)
-    for one in element.iter():
-        if _local(one) in wanted:
-            yield one
-
-
 def _has_dtd(root: etree._Element) -> bool:
     """Tell whether the parsed document has a DTD after all: a declaration may hide behind an odd encoding."""
     declared: object = root.getroottree().docinfo.internalDTD
     return declared is not None
 
 
-def _child(element: etree._Element | None, *names: str) -> etree._Element | None:
-    if element is None:
-        return None
-    for one in element:
-        if _local(one) in names:
-            return one
-    return None
-
-
-def _value(element: etree._Element | None, *names: str) -> str:
-    """Return the text of the first child with one of these local names on one line, empty if there is none."""
-    found = _child(element, *names)
-    return "" if found is None or found.text is None else one_line(found.text[:MAX_VALUE])
-
-
 def _facts(
     root: etree._Element, is_status: bool, declared: int, generation: Literal["vxp", "soap"] = "vxp"
 ) -> EdxmlFacts:
-    header = next(_all(root, "MessageHeader", "Status"), None)
+    header = next(all_named(root, "MessageHeader", "Status"), None)
     if is_status:
-        code_element = next(_all(root, "StatusCode"), None)
+        code_element = next(all_named(root, "StatusCode"), None)
         header = code_element.getparent() if code_element is not None else header
-    sender, code = _child(header, "From"), _child(header, "Code")
-    issued = _child(header, "PromulgationInfo")
-    kind = _child(header, "DocumentType")
-    receivers = [] if header is None else [one for one in header if _local(one) == "To"][:MAX_ENTRIES]
-    answers = [] if header is None else [one for one in header if _local(one) == "ResponseFor"][:MAX_ENTRIES]
-    signature = next(_all(root, "Signature", "DigitalSignature"), None)
+    sender, code = child(header, "From"), child(header, "Code")
+    issued = child(header, "PromulgationInfo")
+    kind = child(header, "DocumentType")
+    receivers = [] if header is None else [one for one in header if local(one) == "To"][:MAX_ENTRIES]
+    answers = [] if header is None else [one for one in header if local(one) == "ResponseFor"][:MAX_ENTRIES]
+    signature = next(all_named(root, "Signature", "DigitalSignature"), None)
     namespace = str(root.tag).rpartition("}")[0].lstrip("{")
     return EdxmlFacts(
-        from_organ_id=_value(sender, "OrganId"),
-        from_name=_value(sender, "OrganName") or _value(sender, "OrganizationInCharge"),
-        from_email=_value(sender, "Email"),
-        to_organ_ids=tuple(found for one in receivers if (found := _value(one, "OrganId"))),
-        code_number=_value(code, "CodeNumber"),
-        code_notation=_value(code, "CodeNotation"),
-        promulgation_date=_day(_value(issued, "PromulgationDate", "Date")),
-        subject=_value(header, "Subject"),
-        document_id=_value(header, "DocumentId"),
-        document_type=_value(kind, "TypeName"),
+        from_organ_id=value(sender, "OrganId"),
+        from_name=value(sender, "OrganName") or value(sender, "OrganizationInCharge"),
+        from_email=value(sender, "Email"),
+        to_organ_ids=tuple(found for one in receivers if (found := value(one, "OrganId"))),
+        code_number=value(code, "CodeNumber"),
+        code_notation=value(code, "CodeNotation"),
+        promulgation_date=_day(value(issued, "PromulgationDate", "Date")),
+        subject=value(header, "Subject"),
+        document_id=value(header, "DocumentId"),
+        document_type=value(kind, "TypeName"),
         operation=_OPERATIONS.get(_operation_text(root), "new"),
         response_for=tuple(one for one in map(_reference, answers) if any((one.organ_id, one.code, one.document_id))),
         replaced_document_ids=_replaced(root),
         trace=tuple(
-            TraceStamp(_value(one, "OrganId"), _moment(_value(one, "Timestamp")), _value(one, "Timestamp"))
-            for one in list(_all(root, "TraceHeader"))[:MAX_ENTRIES]
+            TraceStamp(value(one, "OrganId"), _moment(value(one, "Timestamp")), value(one, "Timestamp"))
+            for one in list(all_named(root, "TraceHeader"))[:MAX_ENTRIES]
         ),
-        due_date=_day(_value(header, "DueDate")),
-        status_code=_value(header, "StatusCode") or None if is_status else None,
-        status_description=_value(header, "Description") if is_status else "",
-        status_at=_moment(_value(header, "Timestamp")) if is_status else None,
+        due_date=_day(value(header, "DueDate")),
+        status_code=value(header, "StatusCode") or None if is_status else None,
+        status_description=value(header, "Description") if is_status else "",
+        status_at=_moment(value(header, "Timestamp")) if is_status else None,
         signature_present=signature is not None and (len(signature) > 0 or bool((signature.text or "").strip())),
         namespace=one_line(namespace)[:200],
         generation=generation,
@@ -251,134 +214,27 @@ def _facts(
 
 def _replaced(root: etree._Element) -> tuple[str, ...]:
     """Return the ids of the documents that this one replaces, updates or revokes, each once."""
-    holders = [*_all(root, "ReplacementInfo")][:MAX_ENTRIES]
+    holders = [*all_named(root, "ReplacementInfo")][:MAX_ENTRIES]
     if _OPERATIONS.get(_operation_text(root), "new") != "new":
-        holders += [*_all(root, "Bussiness", "Business")][:1]
-    return tuple(dict.fromkeys(found for one in holders if (found := _value(one, "DocumentId"))))
+        holders += [*all_named(root, "Bussiness", "Business")][:1]
+    return tuple(dict.fromkeys(found for one in holders if (found := value(one, "DocumentId"))))
 
 
 def _reference(element: etree._Element) -> DocumentReference:
     return DocumentReference(
-        _value(element, "OrganId"),
-        _value(element, "Code"),
-        _day(_value(element, "PromulgationDate")),
-        _value(element, "DocumentId"),
+        value(element, "OrganId"),
+        value(element, "Code"),
+        _day(value(element, "PromulgationDate")),
+        value(element, "DocumentId"),
     )
 
 
 def _operation_text(root: etree._Element) -> str:
     """Return BussinessDocType (the real spelling; some write Business) of the trace, empty where none is written."""
-    for one in _all(root, "BussinessDocType", "BusinessDocType"):
+    for one in all_named(root, "BussinessDocType", "BusinessDocType"):
         text = (one.text or "").strip()
         return text.lstrip("0") or ("0" if text else "")
     return ""
-
-
-def _attachments(root: etree._Element) -> Iterator[_Attached]:
-    for number, one in enumerate(_all(root, "Attachment")):
-        if number >= MAX_ATTACHMENTS:
-            return
-        content = _child(one, "ContentTransferEncoded")
-        yield _Attached(
-            _content_id(_value(one, "ContentId")),
-            _value(one, "AttachmentName"),
-            _value(one, "ContentType").lower(),
-            "" if content is None else "".join(str(piece) for piece in content.itertext()),
-        )
-
-
-def _references(root: etree._Element) -> Iterator[_Attached]:
-    manifest = next(_all(root, "edXMLManifest", "Manifest"), None)
-    if manifest is None:
-        return
-    for number, one in enumerate(_all(manifest, "Reference")):
-        if number >= MAX_ATTACHMENTS:
-            return
-        link = next((value for key, value in one.attrib.items() if str(key).rpartition("}")[2].endswith("href")), "")
-        yield _Attached(
-            _content_id(_value(one, "ContentId") or str(link)),
-            _value(one, "AttachmentName"),
-            _value(one, "ContentType").lower(),
-            "",
-        )
-
-
-def _content_id(text: str) -> str:
-    """Return a content id for comparing: without `cid:` and brackets, which writers use in one place only."""
-    plain = text.strip().strip("<>").strip()
-    return (plain[4:] if plain.lower().startswith("cid:") else plain).strip("<>").strip()
-
-
-def _files(attached: tuple[_Attached, ...], references: tuple[_Attached, ...], problems: list[Why]) -> list[File]:
-    """Decode the attachments in their order; a name that is missing is taken from the reference they pair with."""
-    by_id = {one.content_id: one for one in reversed(references) if one.content_id}
-    files: list[File] = []
-    for number, one in enumerate(attached):
-        reference = by_id.get(one.content_id) or (references[number] if number < len(references) else None)
-        name = one.name or (reference.name if reference is not None else "") or None
-        content, flaw = _decoded(one.text)
-        shown = name or f"#{number + 1}"
-        if flaw is not None:
-            problems.append(Why("EDXML_ATTACHMENT_DAMAGED", f"{shown}: {flaw}"))
-        files.append((name, one.content_type, _unwrapped(content, name, problems)))
-    return files
-
-
-def _decoded(text: str) -> tuple[bytes, str | None]:
-    """Decode base64 strictly, white space apart; with a fault as far as it goes."""
-    compact = re.sub(r"\s+", "", text).encode("utf-8", "replace")
-    if not compact:
-        return b"", "no content"
-    try:
-        return binascii.a2b_base64(compact, strict_mode=True), None
-    except binascii.Error as cause:
-        if is_not_base64(compact):
-            return text.encode("utf-8", "replace"), "announced as base64, but it is none"
-        return loose_base64(compact), str(cause)[:80]
-
-
-def _unwrapped(content: bytes, name: str | None, problems: list[Why]) -> bytes:
-    """
-    Take away the ZIP of one entry that the national SDK puts around each file, whatever ContentType says.
-
-    An Office file is a ZIP too and is left alone, and so is a file that is called a ZIP and holds something else.
-    The entry's name is never used. Undone once only.
-    """
-    kind = media_type_of(content)
-    if kind != ZIP or kind.startswith(OOXML_PREFIX):
-        return content
-    ending = (name or "").rpartition(".")[2].lower()
-    opened = open_archive(content, ZIP, name or "", Allowance())
-    if not opened.whole or len(opened.members) != 1:
-        return content
-    inner = opened.members[0].data
-    inner_kind = media_type_of(inner)
-    if ending == "zip" and inner_kind != ZIP:
-        return content
-    if ending in _OFFICE_ENDINGS and not inner_kind.startswith(
-        (OOXML_PREFIX, "application/vnd.oasis", "application/x-ole")
-    ):
-        # The name promises an Office file and the entry is none: a person should see what was packed.
-        problems.append(Why("EDXML_ATTACHMENT_DAMAGED", f"{name}: the content is {inner_kind}"))
-    return inner
-
-
-def _check_complete(
-    attached: tuple[_Attached, ...], references: tuple[_Attached, ...], problems: list[Why], *, is_status: bool
-) -> None:
-    """Report references without an attachment and attachments without a reference (by id, else by name)."""
-    if is_status:
-        return
-    have = {one.content_id for one in attached if one.content_id} | {one.name for one in attached if one.name}
-    named = {one.content_id for one in references if one.content_id} | {one.name for one in references if one.name}
-    for one in references:
-        if one.content_id not in have and one.name not in have:
-            problems.append(Why("EDXML_INCOMPLETE", f"referenced and not there: {one.name or one.content_id}"[:300]))
-    for one in attached:
-        if references and one.content_id not in named and one.name not in named:
-            problems.append(Why("EDXML_INCOMPLETE", f"there and not referenced: {one.name or one.content_id}"[:300]))
-    if not attached and not references:
-        problems.append(Why("EDXML_INCOMPLETE", "no file in it"))
 
 
 def _match(text: str) -> re.Match[str] | None:

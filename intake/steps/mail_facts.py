@@ -6,7 +6,8 @@ import re
 import unicodedata
 
 from intake.steps.automatic import Classified
-from intake.steps.mail_headers import Head, addresses, message_ids, one_message_id, parse_date, unfold, words
+from intake.steps.mail_addresses import addresses
+from intake.steps.mail_headers import Head, message_ids, one_message_id, parse_date, unfold, words
 from intake.steps.unpacked import Address, AuthenticationResult, MailFacts, ReceivedHop
 
 # Received fields kept; a mail that went through more servers goes in circles (RFC 5321 6.3 suggests 100).

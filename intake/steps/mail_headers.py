@@ -1,4 +1,4 @@
-"""Read the head of a message or part: its fields within limits, their words, addresses, parameters and dates."""
+"""Read the head of a message or part: its fields within limits, their words, ids and dates."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
 from intake.steps.charsets import decode, guess
-from intake.steps.unpacked import Address
 
 # A head longer than this is cut: real ones stay under 64 KB, and every field is copied at least once.
 MAX_HEAD_BYTES = 512 * 1024
@@ -16,8 +15,8 @@ MAX_HEAD_BYTES = 512 * 1024
 MAX_FIELDS = 2_000
 # One field; a long To list of a circular to every agency is far below. Hostile ones came with 210 kB.
 MAX_FIELD_BYTES = 64 * 1024
-# Addresses in one field.
-MAX_ADDRESSES = 1_000
+# Message-IDs in one References field.
+MAX_IDS = 1_000
 # Parameters of one Content-Type or Content-Disposition; RFC 2231 pieces count one each.
 MAX_PARAMETERS = 200
 # Encoded words in one field: each costs a call of a codec.
@@ -236,7 +235,7 @@ def message_ids(value: bytes | None) -> tuple[str, ...]:
     """Return the ids in angle brackets of a Message-ID, In-Reply-To or References value (RFC 5322 3.6.4)."""
     if value is None:
         return ()
-    return tuple(f"<{found}>" for found in _ID.findall(unfold(value).replace("\t", " "))[:MAX_ADDRESSES])
+    return tuple(f"<{found}>" for found in _ID.findall(unfold(value).replace("\t", " "))[:MAX_IDS])
 
 
 def one_message_id(value: bytes | None) -> str | None:
@@ -257,7 +256,7 @@ def parse_date(text: str | None) -> datetime | None:
     """
     if not text:
         return None
-    match = _DATE.search(_without_comments(text[:1000]))
+    match = _DATE.search(without_comments(text[:1000]))
     if match is None:
         return None
     day, month_name, year, hour, minute, second, offset, zone_name = match.groups()
@@ -284,7 +283,7 @@ def parse_date(text: str | None) -> datetime | None:
         return None
 
 
-def _without_comments(text: str) -> str:
+def without_comments(text: str) -> str:
     """Leave out comments, nested ones too, by counting brackets (no recursion: 800 levels came in a real attack)."""
     if "(" not in text:
         return text
@@ -309,127 +308,3 @@ def _without_comments(text: str) -> str:
         if depth == 0:
             kept.append(letter)
     return "".join(kept)
-
-
-def addresses(values: tuple[bytes, ...]) -> tuple[Address, ...]:
-    """
-    Read the mailboxes of From, To, Cc and the like (RFC 5322 3.4); groups are opened, comments serve as names.
-
-    Tolerant and linear: what is no address becomes a name with an empty address, so nothing that stood there vanishes.
-    """
-    found: list[Address] = []
-    for value in values:
-        for piece in _split_list(unfold(value)):
-            if len(found) >= MAX_ADDRESSES:
-                return tuple(found)
-            one = _one_address(piece)
-            if one is not None:
-                found.append(one)
-    return tuple(found)
-
-
-def _split_list(text: str) -> list[str]:
-    """Split at commas and semicolons outside quotes, comments and angle brackets; a group's name is left out."""
-    pieces: list[str] = []
-    current: list[str] = []
-    depth = 0
-    quoted = escaped = in_angle = False
-    for letter in text:
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif quoted:
-            quoted = letter != '"'
-        elif letter == '"' and depth == 0:
-            quoted = True
-        elif letter == "(":
-            depth += 1
-        elif letter == ")" and depth:
-            depth -= 1
-        elif depth == 0:
-            if letter == "<":
-                in_angle = True
-            elif letter == ">":
-                in_angle = False
-            elif letter in ",;" and not in_angle:
-                pieces.append("".join(current))
-                current = []
-                continue
-            elif letter == ":" and not in_angle and "@" not in current:
-                current = []
-                continue
-        current.append(letter)
-    pieces.append("".join(current))
-    if in_angle and len(pieces) == 1 and pieces[0].count("@") > 1:
-        return re.split(r"[,;]", pieces[0])
-    return pieces
-
-
-def _one_address(piece: str) -> Address | None:
-    piece = piece.strip()
-    if not piece:
-        return None
-    comment = _comment(piece) if "(" in piece else ""
-    bare = _without_comments(piece).strip()
-    opening = _last_outside_quotes(bare, "<")
-    if opening >= 0:
-        closing = bare.find(">", opening)
-        address = bare[opening + 1 : closing if closing >= 0 else len(bare)].strip()
-        name = bare[:opening].strip() or (bare[closing + 1 :].strip() if closing >= 0 else "")
-        # An obsolete route stands before the address (RFC 5322 4.4).
-        if address.startswith("@") and ":" in address:
-            address = address.rpartition(":")[2]
-    elif "@" in bare and " " not in bare.strip():
-        address, name = bare, ""
-    elif "@" in bare:
-        pieces = bare.split()
-        with_at = [one for one in pieces if "@" in one]
-        address = with_at[-1]
-        name = " ".join(one for one in pieces if one is not address)
-    else:
-        address, name = "", bare
-    name = decode_words(_unquote(name)) or decode_words(comment)
-    address = decode_words(_unquote(address) if address.startswith('"') and address.endswith('"') else address)
-    address = re.sub(r"\s+", "", address)
-    local, at, domain = address.rpartition("@")
-    address = f"{local}{at}{domain.lower()}" if at else address
-    if not address and not name.strip():
-        return None
-    return Address(name.strip(), address)
-
-
-def _last_outside_quotes(text: str, wanted: str) -> int:
-    found = -1
-    quoted = escaped = False
-    for at, letter in enumerate(text):
-        if escaped:
-            escaped = False
-        elif letter == "\\":
-            escaped = True
-        elif letter == '"':
-            quoted = not quoted
-        elif letter == wanted and not quoted:
-            found = at
-    return found
-
-
-def _comment(text: str) -> str:
-    """Return the first outermost comment's words."""
-    opening = text.find("(")
-    depth = 0
-    for at in range(opening, len(text)):
-        if text[at] == "(":
-            depth += 1
-        elif text[at] == ")":
-            depth -= 1
-            if depth == 0:
-                return text[opening + 1 : at].strip()
-    return text[opening + 1 :].strip()
-
-
-def _unquote(text: str) -> str:
-    """Take away quotes and their escapes; text without quotes stays."""
-    if '"' not in text:
-        return " ".join(text.split())
-    return " ".join(re.sub(r'\\(.)|"', lambda found: found.group(1) or "", text).split())

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import re
-import struct
+
+from intake.steps.office_files import (
+    COMPOUND_MARK,
+    DOCX,
+    OLE_ENCRYPTED,
+    OOXML_PREFIX,
+    PPTX,
+    XLSX,
+    compound_kind,
+    office_zip_kind,
+)
 
 # What is looked at from the front; every mark below stands within it, but for the PDF header and ZIP directories.
 LOOKED_AT = 4_096
-# A ZIP directory of more entries than this is not searched for Office's parts; real documents have below 2,000.
-MAX_ZIP_ENTRIES = 20_000
-# Names collected from the sectors of an old Office file's directory.
-MAX_COMPOUND_ENTRIES = 2_000
 # Places in a PDF where the word /Encrypt is looked at more closely, from the end, where the trailer stands.
 MAX_ENCRYPT_MENTIONS = 50
 
@@ -37,10 +43,6 @@ GENERIC = frozenset(
     }
 )
 
-OOXML_PREFIX = "application/vnd.openxmlformats-officedocument."
-DOCX = OOXML_PREFIX + "wordprocessingml.document"
-XLSX = OOXML_PREFIX + "spreadsheetml.sheet"
-PPTX = OOXML_PREFIX + "presentationml.presentation"
 PDF = "application/pdf"
 ZIP = "application/zip"
 RAR = "application/vnd.rar"
@@ -54,7 +56,6 @@ MAIL = "message/rfc822"
 CMS_SIGNATURE = "application/pkcs7-signature"
 CMS = "application/pkcs7-mime"
 EDXML = "application/vnd.edxml+xml"
-OLE_ENCRYPTED = "application/x-ole-encrypted-package"
 UNKNOWN = "application/octet-stream"
 
 _FRONT: tuple[tuple[bytes, str], ...] = (
@@ -100,8 +101,6 @@ _FRONT: tuple[tuple[bytes, str], ...] = (
     (b"BEGIN:VCALENDAR", "text/calendar"),
     (b"\x4c\x00\x00\x00\x01\x14\x02\x00", "application/x-ms-shortcut"),
 )
-_COMPOUND = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_OPEN_DOCUMENT = re.compile(rb"application/(?:vnd\.oasis\.opendocument\.[a-z-]{3,40}|epub\+zip)")
 _XML_ROOT = re.compile(rb"<(?:[A-Za-z_][\w.-]{0,40}:)?([A-Za-z_][\w.-]{0,60})[\s/>]")
 _HTML = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|meta|title|table|div|p|br|script|style|font|span|a)[\s>/]", re.I
@@ -323,13 +322,13 @@ def _canonical(declared: str) -> str:
 def _marked(data: bytes, front: bytes) -> str | None:
     """Return the type that a mark in the bytes shows, None if there is none."""
     if front[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
-        return _zip_kind(data, front)
+        return office_zip_kind(data, front) or ZIP
     # ISO 32000-1, Annex H note 13: readers accept the header anywhere in the first 1,024 bytes.
     at = front.find(b"%PDF-", 0, 1_024 + 5)
     if at == 0 or (at > 0 and not _HTML.search(front[:at]) and not _HEAD_FIELD.match(front)):
         return PDF
-    if front[:8] == _COMPOUND:
-        return _compound_kind(data)
+    if front[:8] == COMPOUND_MARK:
+        return compound_kind(data)
     cms = cms_content(front)
     if cms is not None:
         return CMS_SIGNATURE if cms == "signed" and not _cms_has_content(front) else CMS
@@ -365,93 +364,6 @@ def _cms_has_content(front: bytes) -> bool:
         return False
     length = 2 if after[1] < 0x80 or after[1] == 0x80 else 2 + (after[1] & 0x7F)
     return after[length : length + 1] in (b"\x04", b"\x24")
-
-
-def _zip_kind(data: bytes, front: bytes) -> str:
-    """Tell Office documents, OpenDocument and e-books from other ZIP files by the entries they must have."""
-    if front[:4] == b"PK\x03\x04":
-        name_length, extra_length = struct.unpack_from("<HH", front, 26) if len(front) >= 30 else (0, 0)
-        if front[30 : 30 + name_length] == b"mimetype":
-            content = front[30 + name_length + extra_length :][:100]
-            match = _OPEN_DOCUMENT.match(content)
-            if match is not None:
-                return match.group().decode("ascii")
-    names = zip_names(data)
-    if any(name == b"[Content_Types].xml" for name in names):
-        for prefix, kind in ((b"word/", DOCX), (b"xl/", XLSX), (b"ppt/", PPTX)):
-            if any(name.startswith(prefix) for name in names):
-                return kind
-        return "application/vnd.ms-package"
-    return ZIP
-
-
-def zip_names(data: bytes) -> list[bytes]:
-    """Return the raw entry names of a ZIP's central directory (APPNOTE 4.3.12); the local headers' if there is none."""
-    end = data.rfind(b"PK\x05\x06", max(0, len(data) - 66_000))
-    names: list[bytes] = []
-    at = -1
-    if end >= 0 and end + 22 <= len(data):
-        size, offset = struct.unpack_from("<II", data, end + 12)
-        at = offset if data[offset : offset + 4] == b"PK\x01\x02" else end - size
-    while at >= 0 and data[at : at + 4] == b"PK\x01\x02" and at + 46 <= len(data) and len(names) < MAX_ZIP_ENTRIES:
-        name_length, extra_length, comment_length = struct.unpack_from("<HHH", data, at + 28)
-        names.append(data[at + 46 : at + 46 + name_length])
-        at += 46 + name_length + extra_length + comment_length
-    if names:
-        return names
-    at = data.find(b"PK\x03\x04")
-    while at >= 0 and at + 30 <= len(data) and len(names) < MAX_ZIP_ENTRIES:
-        (name_length,) = struct.unpack_from("<H", data, at + 26)
-        names.append(data[at + 30 : at + 30 + name_length])
-        at = data.find(b"PK\x03\x04", at + 30)
-    return names
-
-
-def _compound_kind(data: bytes) -> str:
-    """Tell the old Office files apart by the stream names in their directory ([MS-CFB] 2.6.1)."""
-    names = compound_names(data)
-    if "EncryptedPackage" in names:
-        return OLE_ENCRYPTED
-    if "WordDocument" in names:
-        return "application/msword"
-    if "Workbook" in names or "Book" in names:
-        return "application/vnd.ms-excel"
-    if "PowerPoint Document" in names:
-        return "application/vnd.ms-powerpoint"
-    if "__properties_version1.0" in names:
-        return "application/vnd.ms-outlook"
-    return "application/x-cfb"
-
-
-def compound_names(data: bytes) -> frozenset[str]:
-    """Return the entry names of an OLE compound file, following the directory's sectors within limits ([MS-CFB])."""
-    if len(data) < 512 or data[:8] != _COMPOUND:
-        return frozenset()
-    shift = struct.unpack_from("<H", data, 30)[0]
-    if shift not in (9, 12):
-        return frozenset()
-    sector_size = 1 << shift
-    sector = struct.unpack_from("<I", data, 48)[0]
-    table = struct.unpack_from("<109I", data, 76)
-    names: set[str] = set()
-    seen: set[int] = set()
-    while sector < 0xFFFFFFFA and sector not in seen and len(names) < MAX_COMPOUND_ENTRIES and len(seen) < 500:
-        seen.add(sector)
-        base = (sector + 1) * sector_size
-        block = data[base : base + sector_size]
-        for at in range(0, len(block) - 127, 128):
-            (length,) = struct.unpack_from("<H", block, at + 64)
-            if 2 <= length <= 64:
-                names.add(block[at : at + length - 2].decode("utf-16-le", "replace"))
-        per_sector = sector_size // 4
-        which, place = divmod(sector, per_sector)
-        if which >= len(table) or table[which] >= 0xFFFFFFFA:
-            break
-        entry = (table[which] + 1) * sector_size + place * 4
-        if entry + 4 > len(data):
-            break
-        (sector,) = struct.unpack_from("<I", data, entry)
-    return frozenset(names)
 
 
 def _is_text(front: bytes) -> bool:

@@ -1,0 +1,58 @@
+"""Keep the files that were found, and say of each what its bytes show against its name."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+
+from intake.steps.allowance import Allowance
+from intake.steps.mail_names import Label
+from intake.steps.media_types import PDF, is_encrypted_pdf, mismatch
+from intake.steps.office_files import OLE_ENCRYPTED
+from intake.steps.unpacked import Leaf
+
+# Characters of a mail's text in which links are looked for.
+MAX_LINK_TEXT = 200_000
+
+_LINK = re.compile(r"https?://([a-z0-9.-]{3,200})(/[^\s\"'<>]{0,1000})?", re.IGNORECASE)
+_FILE_HOSTS = re.compile(
+    r"(^|\.)(drive\.google\.com|docs\.google\.com|dropbox\.com|db\.tt|1drv\.ms|onedrive\.live\.com|sharepoint\.com|"
+    r"wetransfer\.com|we\.tl|mediafire\.com|fshare\.vn|mega\.nz|mega\.co\.nz|box\.com|icloud\.com|sendspace\.com|"
+    r"zippyshare\.com|4shared\.com|fromsmash\.com|transfernow\.net|swisstransfer\.com|files\.fm|gofile\.io|"
+    r"drive\.[a-z0-9-]+\.(gov\.vn|vn|com)|cloud\.[a-z0-9-]+\.(gov\.vn|vn|com)|share\.[a-z0-9-]+\.(gov\.vn|vn))$",
+    re.IGNORECASE,
+)
+_FILE_PATH = re.compile(r"\.(pdf|docx?|xlsx?|pptx?|zip|rar|7z|odt|ods|p7s|edxml)(\?|#|$)", re.IGNORECASE)
+
+
+class Leaves:
+    """The files of one delivery so far, with the account on which flaws are noted."""
+
+    def __init__(self, allowance: Allowance) -> None:
+        self._allowance = allowance
+        self._found: list[Leaf] = []
+
+    def keep(self, data: bytes, label: Label, declared: str, media_type: str, trail: tuple[str, ...]) -> None:
+        """Keep a leaf, and report what its bytes show: another kind than it says, a lock."""
+        contradiction = mismatch(label.name, declared, media_type)
+        if contradiction is not None:
+            self._allowance.note("TYPE_MISMATCH", f"{trail[-1]}: {contradiction}")
+        if media_type == PDF and is_encrypted_pdf(data):
+            self._allowance.note("PDF_ENCRYPTED", trail[-1])
+        elif media_type == OLE_ENCRYPTED:
+            self._allowance.note("OFFICE_ENCRYPTED", trail[-1])
+        digest = hashlib.sha256(data).hexdigest()
+        self._found.append(Leaf(trail, label.name, declared, media_type, len(data), digest, data, label.readable))
+
+    def all(self) -> tuple[Leaf, ...]:
+        """Return the leaves in the order they were met."""
+        return tuple(self._found)
+
+    def note_links(self, text: str) -> None:
+        """Report a link to a file host where no document came with the mail; nothing is ever fetched."""
+        if any(not leaf.media_type.startswith(("image/", "application/pkcs7")) for leaf in self._found):
+            return
+        for match in _LINK.finditer(text[:MAX_LINK_TEXT]):
+            if _FILE_HOSTS.search(match.group(1)) or (match.group(2) and _FILE_PATH.search(match.group(2))):
+                self._allowance.note("LINK_INSTEAD_OF_FILE", match.group(1).lower())
+                return

@@ -1,0 +1,441 @@
+"""Go through a delivery container by container and part by part, until only files are left."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, field
+
+from intake.steps.allowance import MAX_DEPTH, Allowance
+from intake.steps.archive import ARCHIVES, open_archive
+from intake.steps.automatic import Observed, classify
+from intake.steps.charsets import decode
+from intake.steps.html_text import text_of_html
+from intake.steps.leaves import Leaves
+from intake.steps.mail import (
+    TOO_MANY_DELIMITERS,
+    Entity,
+    decode_body,
+    embedded_files,
+    read_entity,
+    split_multipart,
+    with_line_ends,
+    without_embedded,
+)
+from intake.steps.mail_facts import mail_facts
+from intake.steps.mail_headers import Head
+from intake.steps.mail_names import Label, label_of
+from intake.steps.media_types import MAIL, TNEF, cms_content, looks_like_mail, media_type_of
+from intake.steps.smime_content import content_of, is_entity
+from intake.steps.tnef import open_tnef
+from intake.steps.unpacked import Unpacked
+from storage.records import Why
+
+# Multiparts and containers within one another, all together; each costs three frames of Python's thousand.
+MAX_NESTING = 120
+# The running text that is kept for recognising a campaign; the whole is in the mail itself.
+MAX_TEXT_CHARACTERS = 200_000
+# Bytes of a text part that are decoded for it.
+MAX_TEXT_BYTES = 256 * 1024
+# Heads of nested messages that are remembered for recognising bounces.
+MAX_RETURNED_HEADS = 50
+_MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/rfc-822"})
+_CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/cms"})
+_PART_HEAD = re.compile(rb"^content-(?:type|disposition|transfer-encoding):", re.MULTILINE | re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class _Scope:
+    """
+    One message while it is being read: what its running text is, and what was seen of it.
+
+    `running` maps each multipart/alternative around the running text to the branch it stands in; None before it was
+    found. A text leaf in another branch of one of them is an alternative of the running text.
+    """
+
+    running: dict[int, int] | None = None
+    plain: str = ""
+    html: str = ""
+    types: list[str] = field(default_factory=list)
+    calendar_method: str = ""
+    returned: list[Head] = field(default_factory=list)
+    reports: list[bytes] = field(default_factory=list)
+    names: list[str] = field(default_factory=list)
+    encrypted: bool = False
+    signed: bool = False
+
+
+_Branches = tuple[tuple[int, int], ...]
+
+
+class Worker:
+    """One delivery being taken apart: the account of its costs, and the leaves found so far."""
+
+    def __init__(self) -> None:
+        self.allowance = Allowance()
+        self.leaves = Leaves(self.allowance)
+        self._alternatives = 0
+
+    def whole_mail(self, data: bytes, name: str) -> Unpacked:
+        """Read the outermost message with its facts."""
+        scope = _Scope()
+        shape = with_line_ends(data)
+        start = 0
+        while start < len(shape) and shape[start] in b"\r\n":
+            start += 1
+        entity = read_entity(shape, start, len(shape))
+        if entity.head.cut:
+            self.allowance.note("MAIL_HEAD_TOO_LONG", f"{entity.body - start} bytes")
+        self._entity(data, shape, entity, scope, (), 0, 0, "", ())
+        text = scope.plain or text_of_html(scope.html)
+        observed = Observed(
+            entity.content_type,
+            entity.type_parameters.parameters.get("report-type", "").lower(),
+            tuple(scope.types),
+            scope.calendar_method,
+            tuple(scope.returned),
+            tuple(scope.reports),
+            text,
+            tuple(scope.names),
+        )
+        facts = mail_facts(entity.head, classify(entity.head, observed), signed=scope.signed, encrypted=scope.encrypted)
+        if facts.automatic == "no":
+            self.leaves.note_links(f"{text}\n{scope.html}")
+        return Unpacked(
+            "mail",
+            name,
+            hashlib.sha256(data).hexdigest(),
+            len(data),
+            self.leaves.all(),
+            self.allowance.problems(),
+            text[:MAX_TEXT_CHARACTERS],
+            mail=facts,
+        )
+
+    def file(
+        self,
+        data: bytes,
+        label: Label,
+        declared: str,
+        trail: tuple[str, ...],
+        depth: int,
+        place: str,
+        *,
+        outermost: bool = False,
+        scope: _Scope | None = None,
+    ) -> None:
+        """
+        Take one decoded file: open it if it is a container that may be opened, else keep it as a leaf.
+
+        `depth` counts containers. `place` stands in the trail for a missing name. `scope` is the message whose part it
+        is, for S/MIME content that belongs to that message.
+        """
+        for why in label.problems:
+            # A path in an archive is natural; only one that points elsewhere is worth a word, and `label` has cut it.
+            self.allowance.keep(why)
+        media_type = media_type_of(data, declared)
+        inner = (*trail, label.name or place) if not outermost else trail
+        if depth >= MAX_DEPTH:
+            if media_type in ARCHIVES or media_type in (TNEF, MAIL) or declared in _MESSAGE_TYPES:
+                self.allowance.note("LIMIT_DEPTH", " > ".join(inner[-3:]))
+        elif self._opened_safely(data, label, declared, media_type, inner, depth, scope, outermost=outermost):
+            return
+        self.leaves.keep(data, label, declared, media_type, (*trail, label.name or place or "#1"))
+
+    def _opened_safely(
+        self,
+        data: bytes,
+        label: Label,
+        declared: str,
+        media_type: str,
+        inner: tuple[str, ...],
+        depth: int,
+        scope: _Scope | None,
+        *,
+        outermost: bool,
+    ) -> bool:
+        """Open one container so that a fault of ours in it stops no other: the container then stays a leaf."""
+        try:
+            return self._opened(data, label, declared, media_type, inner, depth, scope, outermost=outermost)
+        except MemoryError:
+            raise
+        except Exception as fault:
+            self.allowance.note("UNPACK_FAILED", f"{' > '.join(inner[-3:])}: {type(fault).__name__}")
+            return False
+
+    def _opened(
+        self,
+        data: bytes,
+        label: Label,
+        declared: str,
+        media_type: str,
+        inner: tuple[str, ...],
+        depth: int,
+        scope: _Scope | None,
+        *,
+        outermost: bool,
+    ) -> bool:
+        """Open the file if it is a container; True when it was opened wholly and is no leaf itself."""
+        ending = (label.name or "").rpartition(".")[2].lower()
+        if media_type in ARCHIVES:
+            return self._archive(data, label, media_type, inner, depth)
+        if media_type == TNEF:
+            return self._tnef(data, label, inner, depth, scope)
+        if cms_content(data) is not None or data[:11] == b"-----BEGIN ":
+            named_so = declared in _CMS_TYPES or ending in ("p7m", "p7c", "p7z")
+            return named_so and self._cms(data, inner, depth, scope)
+        if outermost:
+            return False
+        wanted = declared in _MESSAGE_TYPES or ending in ("eml", "mime", "mail") or media_type == MAIL
+        if wanted and data and _may_be_mail(data, declared in _MESSAGE_TYPES):
+            shape = with_line_ends(data)
+            self._message(data, shape, 0, len(shape), inner, depth + 1, 0, scope)
+            return True
+        return False
+
+    def _archive(self, data: bytes, label: Label, media_type: str, inner: tuple[str, ...], depth: int) -> bool:
+        opened = open_archive(data, media_type, label.name or " > ".join(inner), self.allowance)
+        for why in opened.problems:
+            self.allowance.keep(why)
+        for number, member in enumerate(opened.members, start=1):
+            inside = label_of(member.path, guessed=member.path_guessed)
+            kept = tuple(
+                why for why in inside.problems if why.code != "NAME_PATH_REMOVED" or _points_elsewhere(member.path)
+            )
+            self.file(member.data, Label(inside.name, inside.readable, kept), "", inner, depth + 1, f"#{number}")
+        return opened.whole
+
+    def _tnef(self, data: bytes, label: Label, inner: tuple[str, ...], depth: int, scope: _Scope | None) -> bool:
+        opened = open_tnef(data)
+        if opened is None:
+            return False
+        if not opened.whole:
+            self.allowance.note("TNEF_DAMAGED", label.name or "winmail.dat")
+        if scope is not None and not scope.plain and not scope.html:
+            # A mail that is nothing but winmail.dat says there what it wants.
+            scope.plain = (opened.text or "")[:MAX_TEXT_CHARACTERS]
+            scope.html = "" if opened.text or not opened.html else decode(opened.html[:MAX_TEXT_BYTES], None).text
+        for number, one in enumerate(opened.files, start=1):
+            self.file(one.data, label_of(one.name), one.declared_type, inner, depth + 1, f"#{number}")
+        if opened.rtf:
+            # Rich text is neither text/plain nor text/html: it is a leaf, as it would be in a mail.
+            self.leaves.keep(opened.rtf, Label("body.rtf"), "text/rtf", "application/rtf", (*inner, "body.rtf"))
+        return True
+
+    def _cms(self, data: bytes, inner: tuple[str, ...], depth: int, scope: _Scope | None) -> bool:
+        """Open signed or compressed S/MIME content (RFC 8551 3.5.2, RFC 3274); encrypted content is a finding."""
+        content = content_of(data, self.allowance)
+        if isinstance(content, Why):
+            self.allowance.keep(content)
+            if scope is not None and content.code == "MAIL_ENCRYPTED":
+                scope.encrypted = True
+            return False
+        if content is None or not is_entity(content):
+            return False
+        shape = with_line_ends(content)
+        own = scope if scope is not None and scope.running is None else _Scope()
+        own.signed = True
+        entity = read_entity(shape, 0, len(shape))
+        self._entity(content, shape, entity, own, inner, depth + 1, 0, "", ())
+        return True
+
+    def _message(
+        self,
+        data: bytes,
+        shape: bytes,
+        start: int,
+        end: int,
+        inner: tuple[str, ...],
+        depth: int,
+        nesting: int,
+        around: _Scope | None,
+    ) -> None:
+        """Read a message inside another; it has its own running text."""
+        while start < end and shape[start] in b"\r\n":
+            start += 1
+        scope = _Scope()
+        entity = read_entity(shape, start, end)
+        if around is not None and len(around.returned) < MAX_RETURNED_HEADS:
+            around.returned.append(entity.head)
+        self._entity(data, shape, entity, scope, inner, depth, nesting + 1, "", ())
+        if around is not None:
+            around.returned.extend(scope.returned[: MAX_RETURNED_HEADS - len(around.returned)])
+
+    def _entity(
+        self,
+        data: bytes,
+        shape: bytes,
+        entity: Entity,
+        scope: _Scope,
+        trail: tuple[str, ...],
+        depth: int,
+        nesting: int,
+        section: str,
+        branches: _Branches,
+    ) -> None:
+        """
+        Take one MIME entity.
+
+        1. A multipart: each part in turn.
+        2. A message: by its range, or decoded first where someone encoded it.
+        3. Running text: kept for recognising, and searched for files written into it.
+        4. Anything else: decoded, and opened or kept.
+        """
+        if not self.allowance.part():
+            return
+        kind = entity.content_type
+        scope.types.append(kind)
+        # 1.
+        is_multipart = kind.startswith("multipart/") and nesting < MAX_NESTING
+        if is_multipart and self._multipart(data, shape, entity, scope, trail, depth, nesting, section, branches):
+            return
+        place = f"#{section or '1'}"
+        label = label_of(entity.written_name, guessed=entity.name_was_guessed)
+        if label.name:
+            scope.names.append(label.name)
+        # 2.
+        in_place = entity.encoding not in ("base64", "quoted-printable")
+        if kind in _MESSAGE_TYPES and in_place and entity.body < entity.end:
+            if (
+                depth < MAX_DEPTH
+                and nesting < MAX_NESTING
+                and _may_be_mail(data[entity.body : min(entity.end, entity.body + 65_536)], declared_so=True)
+            ):
+                for why in label.problems:
+                    self.allowance.keep(why)
+                inner = (*trail, label.name or place)
+                self._message(data, shape, entity.body, entity.end, inner, depth + 1, nesting, scope)
+                return
+            if depth >= MAX_DEPTH or nesting >= MAX_NESTING:
+                self.allowance.note("LIMIT_DEPTH", " > ".join(trail[-3:]))
+        # 3.
+        if kind.startswith("text/") and label.name is None and self._is_running(kind, scope, branches):
+            self._running_text(data, entity, scope, trail, section)
+            return
+        # 4.
+        content, flaw = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
+        if flaw is not None:
+            self.allowance.note("MIME_ENCODING", f"{label.name or place}: {flaw}")
+        self._observe(entity, kind, content, scope)
+        self.file(content, label, entity.declared_type, trail, depth, place, scope=scope)
+
+    def _multipart(
+        self,
+        data: bytes,
+        shape: bytes,
+        entity: Entity,
+        scope: _Scope,
+        trail: tuple[str, ...],
+        depth: int,
+        nesting: int,
+        section: str,
+        branches: _Branches,
+    ) -> bool:
+        """Take the parts of a multipart; False when none could be found, so that its body must be kept as it is."""
+        kind = entity.content_type
+        split = split_multipart(shape, entity.body, entity.end, entity.type_parameters.parameters.get("boundary"))
+        if not split.ranges and entity.encoding in ("base64", "quoted-printable"):
+            # Forbidden (RFC 2045 6.4) and done: the whole multipart was encoded.
+            content, _ = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
+            data, shape = content, with_line_ends(content)
+            split = split_multipart(shape, 0, len(shape), entity.type_parameters.parameters.get("boundary"))
+        if not split.ranges:
+            return self._undivided(data, shape, entity, scope, split.flaws)
+        for flaw in split.flaws:
+            code = "LIMIT_PARTS" if flaw == TOO_MANY_DELIMITERS else "MIME_BROKEN"
+            self.allowance.note(code, f"{kind}: {flaw}")
+        if kind == "multipart/signed":
+            scope.signed = True
+        elif kind == "multipart/encrypted":
+            scope.encrypted = True
+            self.allowance.note("MAIL_ENCRYPTED", "PGP/MIME")
+        default = "message/rfc822" if kind == "multipart/digest" else "text/plain"
+        if kind == "multipart/alternative":
+            self._alternatives += 1
+        alternative = self._alternatives
+        for number, (start, end) in enumerate(split.ranges, start=1):
+            if start == end:
+                # Two delimiters with nothing between them, not even the line end of an empty part.
+                continue
+            part = read_entity(shape, start, end, default)
+            around = (*branches, (alternative, number)) if kind == "multipart/alternative" else branches
+            here = f"{section}.{number}" if section else str(number)
+            self._entity(data, shape, part, scope, trail, depth, nesting + 1, here, around)
+        return True
+
+    def _undivided(self, data: bytes, shape: bytes, entity: Entity, scope: _Scope, flaws: tuple[str, ...]) -> bool:
+        """Take a multipart without any delimiter as running text, unless heads of parts stand in it."""
+        body = shape[entity.body : entity.end]
+        if not body.strip():
+            return True
+        self.allowance.note("MIME_BROKEN", f"{entity.content_type}: {', '.join(flaws) or 'no part'}")
+        if scope.running is not None or _PART_HEAD.search(body) is not None:
+            return False
+        scope.running = {}
+        content, _ = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
+        scope.plain = decode(content[:MAX_TEXT_BYTES], None).text
+        return True
+
+    def _is_running(self, kind: str, scope: _Scope, branches: _Branches) -> bool:
+        """Tell whether an unnamed text leaf is running text or an alternative of it (contract section 4)."""
+        if scope.running is None:
+            if kind not in ("text/plain", "text/html"):
+                return False
+            scope.running = dict(branches)
+            return True
+        if kind in ("text/calendar", "text/rfc822-headers", "text/vcard"):
+            return False
+        return any(scope.running.get(one, branch) != branch for one, branch in branches)
+
+    def _running_text(self, data: bytes, entity: Entity, scope: _Scope, trail: tuple[str, ...], section: str) -> None:
+        content, flaw = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
+        if flaw is not None:
+            self.allowance.note("MIME_ENCODING", f"text: {flaw}")
+        is_html = entity.content_type == "text/html"
+        if not is_html and b"begin" in content:
+            for number, one in enumerate(embedded_files(content), start=1):
+                if not self.allowance.part():
+                    break
+                name = label_of(decode(one.name, None).text)
+                if not one.complete:
+                    self.allowance.note("MIME_ENCODING", f"{name.name or ''}: the uuencoded text has no end")
+                self.file(one.data, name, "", trail, len(trail), f"#{section or '1'}u{number}", scope=scope)
+            content = without_embedded(content)
+        text = decode(content[:MAX_TEXT_BYTES], entity.type_parameters.parameters.get("charset")).text
+        if is_html and not scope.html:
+            scope.html = text
+        elif not is_html and not scope.plain:
+            scope.plain = text
+
+    def _observe(self, entity: Entity, kind: str, content: bytes, scope: _Scope) -> None:
+        """Remember what tells automatic mail, and report what a part says of itself."""
+        if kind in ("message/partial", "message/external-body"):
+            code = "MESSAGE_PARTIAL" if kind == "message/partial" else "EXTERNAL_BODY_NOT_FETCHED"
+            self.allowance.note(code, entity.type_parameters.parameters.get("id", "")[:200])
+        elif kind == "text/rfc822-headers":
+            shape = with_line_ends(content)
+            if len(scope.returned) < MAX_RETURNED_HEADS:
+                scope.returned.append(read_entity(shape, 0, len(shape)).head)
+        elif kind.startswith("message/"):
+            scope.reports.append(content[:MAX_TEXT_BYTES])
+        elif kind == "text/calendar":
+            method = entity.type_parameters.parameters.get("method", "").strip().lower()
+            found = re.search(rb"^METHOD:\s*([A-Za-z-]{3,20})", content[:4_096], re.MULTILINE | re.IGNORECASE)
+            scope.calendar_method = (
+                scope.calendar_method or method or (found.group(1).decode("ascii").lower() if found is not None else "")
+            )
+
+
+def _points_elsewhere(path: str) -> bool:
+    """Tell whether an archive member's path is more than a folder inside the archive."""
+    return path.startswith(("/", "\\")) or ".." in re.split(r"[/\\]", path) or re.match(r"[A-Za-z]:", path) is not None
+
+
+def _may_be_mail(data: bytes, declared_so: bool) -> bool:
+    """Tell whether the bytes can be a message: they look like one, or were declared one and begin with a field."""
+    if looks_like_mail(data):
+        return True
+    front = data[:4_096].lstrip(b"\r\n")
+    if front.lstrip(b">").startswith(b"From "):
+        front = re.split(rb"\r?\n|\r", front, maxsplit=1)[-1]
+    return declared_so and re.match(rb"[!-9;-~]{1,80}[ \t]*:", front) is not None
