@@ -7,6 +7,7 @@ import os
 import pwd
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -47,7 +48,7 @@ class Dovecot:
         self.home = self._folder / "home"
         self.home.mkdir()
         self.certificate = make_loopback_certificate(self._folder)
-        self.port, self.tls_port = _free_port(), _free_port()
+        self.port, self.tls_port = free_port(), free_port()
         (self._folder / "dovecot.conf").write_text(self._configuration(), encoding="utf-8")
         self._give_away(self._folder)
         self._folder.chmod(0o755)
@@ -61,6 +62,7 @@ class Dovecot:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
+            start_new_session=True,  # Its processes form a group of their own, so that `stop` reaches each of them.
             user=self._account.pw_uid if os.geteuid() == 0 else None,
             group=self._account.pw_gid if os.geteuid() == 0 else None,
             extra_groups=[] if os.geteuid() == 0 else None,
@@ -79,14 +81,10 @@ class Dovecot:
         raise RuntimeError(f"dovecot does not greet:\n{self.log()}")
 
     def stop(self) -> None:
-        """Stop it; connections are cut."""
+        """Kill it with all its processes; connections are cut."""
         if self._process is not None:
-            self._process.terminate()
-            try:
-                self._process.wait(10)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
             self._process = None
 
     def remove(self) -> None:
@@ -146,6 +144,7 @@ class Dovecot:
         """Forget the UIDs, as a restore does: the next opening gives a new UIDVALIDITY. Call it while stopped."""
         for path in self._maildir(folder).glob("dovecot*"):
             path.unlink()
+        time.sleep(1.1)  # Dovecot takes the second of the day for the new number.
 
     def _maildir(self, folder: str) -> Path:
         maildir = self.home / "Maildir" / ("" if folder == "INBOX" else f".{folder}")
@@ -248,7 +247,8 @@ service imap-login {{
         )
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port on loopback that nobody listens on now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
