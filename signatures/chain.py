@@ -91,7 +91,7 @@ def judge_chain(
     except CertificateError as cause:
         return _doubt("CERTIFICATE_CHAIN_GENERAL_FAILURE", Reason("CERTIFICATE_UNREADABLE", str(cause)))
     if question.trust is None:
-        return _doubt("NO_CERTIFICATE_CHAIN_FOUND", Reason("NO_TRUST_GIVEN"))
+        return _doubt("NO_CERTIFICATE_CHAIN_FOUND", Reason("NO_CERTIFICATE_CHAIN_FOUND", "no trust folder was given"))
     pool = _pool(question.trust).with_more(parse_all(tuple(others[:MAX_OTHERS])))
     flawed: list[tuple[tuple[Certificate, ...], list[Fault]]] = []
     open_paths: list[ChainJudgement] = []
@@ -262,4 +262,5 @@ def _weigh(
         overall = Revocation.UNKNOWN
         if question.revocation is RevocationRule.HARD:
             verdict, sub_indication = Verdict.INDETERMINATE, "TRY_LATER"
+            reasons.append(Reason("TRY_LATER"))
     return verdict, sub_indication, overall, reasons

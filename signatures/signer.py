@@ -343,6 +343,7 @@ class _Choice:
     """Which of the certificates at hand is the signer's: named by the message, bound by the ESS attribute."""
 
     def __init__(self, signer: SignerInfo, attrs: _Attributes, candidates: Sequence[Certificate], tally: Tally) -> None:
+        self._candidates = candidates
         self.certificate: Certificate | None = None
         self.bound = False
         self.compared = False
