@@ -154,7 +154,7 @@ def judge_xml_signature(
         proven_at=proven_at,
         proven_by=proven_by,
         digest_algorithm=next((one.digest_algorithm for one, _ in placed.references), None),
-        signature_algorithm=signature.scheme.name,
+        signature_algorithm=signature.scheme.name.replace("ecdsa-plain", "ecdsa"),
         reasons=tuple(dict.fromkeys([*(one.reason for one in problems), *reasons])),
         evidence=tuple(dict.fromkeys(evidence)),
     )

@@ -224,7 +224,7 @@ def _covers(
         if element in signed:
             continue
         if element in others:
-            # What other signatures hold is judged with them. An own Object that is not signed might be taken for signed.
+            # What other signatures hold is judged with them. An own Object that is not signed may be taken for it.
             if element is signature.element and not all(
                 _is_covered(one, signed, wrapping) for one in signature.objects
             ):
