@@ -15,7 +15,6 @@ import structlog
 
 from config.errors import OfficeError
 from config.isolation import MiB, TaskFailed
-from config.settings import ImapSource
 from intake.filing import (
     history_of,
     letter_about,
@@ -32,7 +31,7 @@ from intake.steps.examined import Examination
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.workers import ExaminationTask, stamp
 from storage.ledger import Claim, Rejudged
-from storage.records import Delivery, Letter, Why
+from storage.records import Channel, Delivery, Letter, Why
 
 log = structlog.get_logger()
 
@@ -78,7 +77,7 @@ def receive(office: Office, source: Source) -> Looked:
                 log.warning("not_received", source=source.name, key=waiting.key, why=str(error))
                 continue
             arrival = waiting.arrival(stored, office.clock())
-            delivery = office.ledger.receive(arrival, same_bytes_is_same=_is_mail(office, source.name))
+            delivery = office.ledger.receive(arrival, same_bytes_is_same=arrival.channel is Channel.MAIL)
             received += 1
             log.info("received", source=source.name, key=arrival.source_key, delivery=delivery.id)
             _settle(source, delivery)
@@ -108,10 +107,6 @@ def check_disk(office: Office) -> None:
             f"only {free // MiB} MiB are free, below the floor of {office.settings.disk.floor_mib} MiB: intake pauses",
             remedy="Free space on the vault's disk; intake goes on by itself. What waits stays at its source.",
         )
-
-
-def _is_mail(office: Office, source_name: str) -> bool:
-    return any(isinstance(one, ImapSource) and one.name == source_name for one in office.settings.sources)
 
 
 # 2. Take in ----------------------------------------------------------------------------------------------------------

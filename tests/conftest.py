@@ -1,0 +1,37 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.isolation import Worker
+from intake.workers import start_worker
+from tests.offices import SmallOffice, open_small_office, prepare_folder
+
+
+@pytest.fixture
+def corpus() -> Path:
+    """The folder of files that nobody of us wrote."""
+    folder = os.environ.get("CORPUS_DIR")
+    if not folder or not Path(folder).is_dir():
+        pytest.skip("CORPUS_DIR is not set: the public corpora are not part of the project")
+    return Path(folder)
+
+
+@pytest.fixture(scope="session")
+def examiner() -> Iterator[Worker]:
+    """One worker for all journeys: starting a process takes longer than examining a form."""
+    with start_worker(2048) as worker:
+        yield worker
+
+
+@pytest.fixture
+def small_office(tmp_path: Path, examiner: Worker) -> Iterator[SmallOffice]:
+    """A whole office in a folder of its own, in September 2019."""
+    office = open_small_office(prepare_folder(tmp_path), examiner=examiner)
+    yield office
+    office.close()
