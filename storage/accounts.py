@@ -47,7 +47,7 @@ FORGIVEN_AFTER = timedelta(days=1)
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}\Z")
 
 # RFC 9106, section 4, second recommended choice (64 MiB, three passes): for machines that do other work.
-_HASHER = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
+STRONG = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
 
 
 class AccountError(OfficeError):
@@ -76,8 +76,9 @@ class SignIn:
 class Accounts:
     """Accounts and sessions; every change to an account is written to the log, never a password or its hash."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, *, hasher: PasswordHasher = STRONG) -> None:
         self._database = database
+        self._hasher = hasher
 
     # 1. Accounts
 
@@ -95,7 +96,7 @@ class Accounts:
             "role": role.value,
             "disabled": False,
             "created_at": at,
-            "password_hash": _HASHER.hash(password),
+            "password_hash": self._hasher.hash(password),
         }
         with writing(self._database) as pages:
             if pages.connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
@@ -108,7 +109,7 @@ class Accounts:
     def set_password(self, name: str, password: str, *, by: str, at: datetime) -> None:
         """Change the password and end the account's sessions."""
         _check_password(password)
-        hashed = _HASHER.hash(password)
+        hashed = self._hasher.hash(password)
         self._change(name, {"password_hash": hashed}, "account_password_changed", {}, by=by, at=at, end_sessions=True)
 
     def set_role(self, name: str, role: Role, *, by: str, at: datetime) -> Account:
@@ -150,9 +151,9 @@ class Accounts:
         """Return the account if the password is right and it is not disabled; costs the same for unknown names."""
         with self._database.reading() as connection:
             row = connection.execute(select(accounts).where(accounts.c.name == name)).first()
-        hashed = _nobodys_hash() if row is None else row.password_hash
+        hashed = _nobodys_hash(self._hasher) if row is None else row.password_hash
         try:
-            _HASHER.verify(hashed, password[:MAX_PASSWORD_CHARACTERS])
+            self._hasher.verify(hashed, password[:MAX_PASSWORD_CHARACTERS])
         except (VerificationError, InvalidHashError):
             return None
         return None if row is None or row.disabled else account_of(row)
@@ -249,9 +250,9 @@ class Accounts:
 
 
 @cache
-def _nobodys_hash() -> str:
+def _nobodys_hash(hasher: PasswordHasher) -> str:
     """Return what is checked for a name that does not exist: the time of an answer must not tell which names do."""
-    return _HASHER.hash("nobody has this password")
+    return hasher.hash("nobody has this password")
 
 
 def _account(pages: Pages, name: str) -> Account:

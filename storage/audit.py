@@ -8,10 +8,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import Connection, Row, func, select, text
+from sqlalchemy import Connection, Row, Text, func, select, text, type_coerce
+from sqlalchemy.types import NullType
 
 from storage.database import Database
-from storage.logbook import FIRST_HASH, hash_of
+from storage.logbook import FIRST_HASH, hash_of_spelled
 from storage.records import State
 from storage.rows import AUDITED, LETTER_AUDITED, audited, body_sha256, contents_sha256
 from storage.tables import (
@@ -27,6 +28,7 @@ from storage.tables import (
     receipt_counters,
     source_keys,
 )
+from storage.types import utc_text
 from storage.vault import Vault, VaultError
 
 # So many rows are in memory at once, so that the audit of a large ledger needs no more than that of a small one.
@@ -84,7 +86,7 @@ class _Notes:
     events: Counter[str] = field(default_factory=Counter)
     letters: dict[str, dict[str, Any]] = field(default_factory=dict)
     accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    campaigns: set[tuple[str, int, str]] = field(default_factory=set)
+    campaigns: set[tuple[str, ...]] = field(default_factory=set)
 
     def find(self, code: str, subject: str, detail: str = "") -> None:
         self.found += 1
@@ -145,7 +147,7 @@ def _check_guards(connection: Connection, notes: _Notes, *, on_sqlite: bool) -> 
 def _check_chain(connection: Connection, head: Row[Any], notes: _Notes, tell: Progress) -> int:
     """Follow the chain from its first entry; after a break go on from what stands, so that one break is one finding."""
     expected_seq, previous, seen = 1, FIRST_HASH, 0
-    for row in _stream(connection, select(log).order_by(log.c.seq)):
+    for row in _stream(connection, _ENTRIES.order_by(log.c.seq)):
         seen += 1
         if seen % ROWS_AT_ONCE == 0:
             tell("log", seen, head.seq)
@@ -154,7 +156,9 @@ def _check_chain(connection: Connection, head: Row[Any], notes: _Notes, tell: Pr
             notes.find("LOG_ENTRY_MISSING", subject, f"entry {expected_seq} was expected here")
         if row.previous != previous and row.seq == expected_seq:
             notes.find("LOG_ORDER_BROKEN", subject, "it does not follow the entry before it")
-        if row.hash != hash_of(row.seq, row.at, row.event, row.delivery_id, row.actor, row.detail, row.previous):
+        at = row.at if isinstance(row.at, str) else utc_text(row.at)
+        spelled = (row.seq, at, row.event, row.delivery_id, row.actor, row.detail, row.previous)
+        if row.hash != hash_of_spelled(*spelled):
             notes.find("LOG_ENTRY_CHANGED", subject, f"{row.event} no longer matches its hash")
         expected_seq, previous = row.seq + 1, row.hash
         _replay(row, notes)
@@ -164,22 +168,30 @@ def _check_chain(connection: Connection, head: Row[Any], notes: _Notes, tell: Pr
     return seen
 
 
+# An entry as it is stored: on SQLite its moment is a text, which a hand may have made unreadable.
+_ENTRIES = select(
+    log.c.seq,
+    type_coerce(log.c.at, NullType()).label("at"),
+    *(log.c[name] for name in ("event", "delivery_id", "actor", "detail", "previous", "hash")),
+)
+
+
 def _replay(row: Row[Any], notes: _Notes) -> None:
     """Take over what an entry says of letters, accounts and campaigns; deliveries are replayed one by one later."""
     notes.events[row.event] += 1
     detail = _detail_of(row)
+    account = str(detail.get("account"))
     if "letter" in detail:
-        notes.letters.setdefault(detail["letter"], {}).update(detail.get("now", {}))
+        notes.letters.setdefault(str(detail["letter"]), {}).update(_now_of(detail))
     elif row.event == "account_created":
-        notes.accounts[detail["account"]] = {"role": detail["role"], "disabled": False}
-    elif row.event in ("account_role_changed", "account_disabled", "account_enabled"):
-        known = notes.accounts.setdefault(detail["account"], {})
-        if row.event == "account_role_changed":
-            known["role"] = detail["role"]
-        else:
-            known["disabled"] = row.event == "account_disabled"
+        notes.accounts[account] = {"role": detail.get("role"), "disabled": False}
+    elif row.event == "account_role_changed":
+        notes.accounts.setdefault(account, {})["role"] = detail.get("role")
+    elif row.event in ("account_disabled", "account_enabled"):
+        notes.accounts.setdefault(account, {})["disabled"] = row.event == "account_disabled"
     elif row.event == "campaign_recorded":
-        notes.campaigns.add((detail["campaign"], detail["number"], detail["version"]))
+        recorded = (str(detail.get(name)) for name in ("campaign", "number", "version"))
+        notes.campaigns.add(tuple(recorded))
 
 
 def _detail_of(row: Row[Any]) -> dict[str, Any]:
@@ -191,6 +203,11 @@ def _detail_of(row: Row[Any]) -> dict[str, Any]:
     return detail if isinstance(detail, dict) else {}
 
 
+def _now_of(detail: Mapping[str, Any]) -> dict[str, Any]:
+    now = detail.get("now")
+    return now if isinstance(now, dict) else {}
+
+
 # 2. What the rows say, against what the log last said
 
 
@@ -198,13 +215,13 @@ def _check_deliveries(connection: Connection, notes: _Notes, tell: Progress) -> 
     total = connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
     last, seen = "", 0
     while True:
-        some = select(deliveries).where(deliveries.c.id > last).order_by(deliveries.c.id).limit(ROWS_AT_ONCE)
-        rows = connection.execute(some).all()
-        if not rows:
+        some = select(deliveries.c.id).where(deliveries.c.id > last).order_by(deliveries.c.id).limit(ROWS_AT_ONCE)
+        ids = [str(one) for one in connection.execute(some).scalars()]
+        if not ids:
             break
-        _check_some_deliveries(connection, rows, notes)
-        last = rows[-1].id
-        seen += len(rows)
+        _readable(ids, notes, lambda some_ids: _check_some_deliveries(connection, some_ids, notes))
+        last = ids[-1]
+        seen += len(ids)
         tell("deliveries", seen, total)
     known = select(deliveries.c.id)
     vanished = select(log.c.delivery_id).where(log.c.delivery_id.is_not(None), log.c.delivery_id.not_in(known))
@@ -213,22 +230,38 @@ def _check_deliveries(connection: Connection, notes: _Notes, tell: Progress) -> 
     return seen
 
 
-def _check_some_deliveries(connection: Connection, rows: Sequence[Row[Any]], notes: _Notes) -> None:
-    ids = [row.id for row in rows]
+def _readable(ids: Sequence[str], notes: _Notes, check: Callable[[Sequence[str]], None]) -> None:
+    """Check some rows together; if a value among them is not readable at all, one by one, to name whose it is."""
+    found, kept = notes.found, len(notes.findings)
+    try:
+        check(ids)
+    except (ValueError, ArithmeticError, TypeError, KeyError, AttributeError):
+        # A date that is no date, a number that is no number: SQLite keeps whatever a hand wrote.
+        notes.found = found
+        del notes.findings[kept:]
+        if len(ids) == 1:
+            notes.find("ROW_DIFFERS_FROM_LOG", ids[0], "a value that cannot be read")
+            return
+        for one in ids:
+            _readable([one], notes, check)
+
+
+def _check_some_deliveries(connection: Connection, ids: Sequence[str], notes: _Notes) -> None:
+    rows = connection.execute(select(deliveries).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)).all()
     said: dict[str, dict[str, Any]] = {}
     contents: dict[str, str] = {}
     keys: dict[str, set[Any]] = {}
-    for entry in connection.execute(select(log).where(log.c.delivery_id.in_(ids)).order_by(log.c.seq)):
+    for entry in connection.execute(_ENTRIES.where(log.c.delivery_id.in_(ids)).order_by(log.c.seq)):
         detail = _detail_of(entry)
         if "letter" in detail:
             continue
-        said.setdefault(entry.delivery_id, {}).update(detail.get("now", {}))
+        said.setdefault(entry.delivery_id, {}).update(_now_of(detail))
         if "contents_sha256" in detail:
             contents[entry.delivery_id] = detail["contents_sha256"]
         if entry.event == "received":
-            keys.setdefault(entry.delivery_id, set()).add(detail.get("now", {}).get("source_key"))
+            keys.setdefault(entry.delivery_id, set()).add(str(_now_of(detail).get("source_key")))
         elif entry.event == "alias_received":
-            keys.setdefault(entry.delivery_id, set()).add(detail.get("source_key"))
+            keys.setdefault(entry.delivery_id, set()).add(str(detail.get("source_key")))
     key_rows: dict[str, set[Any]] = {}
     for key in connection.execute(select(source_keys).where(source_keys.c.delivery_id.in_(ids))):
         key_rows.setdefault(key.delivery_id, set()).add(key.source_key)
@@ -268,9 +301,16 @@ def _contents_of(connection: Connection, rows: Sequence[Row[Any]], ids: Sequence
 
 
 def _check_letters(connection: Connection, notes: _Notes) -> None:
-    there: set[str] = set()
-    for row in _stream(connection, select(letters).order_by(letters.c.id)):
-        there.add(str(row.id))
+    there = [str(one) for one in connection.execute(select(letters.c.id).order_by(letters.c.id)).scalars()]
+    for start in range(0, len(there), ROWS_AT_ONCE):
+        some = there[start : start + ROWS_AT_ONCE]
+        _readable(some, notes, lambda some_ids: _check_some_letters(connection, some_ids, notes))
+    for letter_id in sorted(set(notes.letters) - set(there)):
+        notes.find("ROW_MISSING", letter_id, "the log knows this letter, the table does not")
+
+
+def _check_some_letters(connection: Connection, ids: Sequence[str], notes: _Notes) -> None:
+    for row in connection.execute(select(letters).where(letters.c.id.in_(ids)).order_by(letters.c.id)):
         said = notes.letters.get(row.id)
         if said is None:
             notes.find("ROW_NOT_IN_LOG", row.id, "the log has never heard of this letter")
@@ -279,17 +319,16 @@ def _check_letters(connection: Connection, notes: _Notes) -> None:
         differs = [name for name in LETTER_AUDITED if is_now[name] != said.get(name)]
         if differs:
             notes.find("ROW_DIFFERS_FROM_LOG", row.id, ", ".join(differs))
-    for letter_id in sorted(set(notes.letters) - there):
-        notes.find("ROW_MISSING", letter_id, "the log knows this letter, the table does not")
 
 
 def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
     for row in connection.execute(select(accounts)):
         if notes.accounts.get(row.name) != {"role": row.role, "disabled": bool(row.disabled)}:
             notes.find("ROW_DIFFERS_FROM_LOG", f"account {row.name}", "role or disabled")
-    there = set(connection.execute(select(campaigns.c.campaign, campaigns.c.number, campaigns.c.version)))
-    for campaign, number, _ in sorted(there ^ notes.campaigns):
-        notes.find("ROW_DIFFERS_FROM_LOG", f"campaign {campaign}", f"version {number}")
+    columns = (campaigns.c.campaign, campaigns.c.number, campaigns.c.version)
+    there = {tuple(str(value) for value in row) for row in connection.execute(select(*columns))}
+    for one in sorted(there ^ notes.campaigns):
+        notes.find("ROW_DIFFERS_FROM_LOG", f"campaign {one[0]}", f"version {one[1]}")
 
 
 # 3. Sums
@@ -328,10 +367,15 @@ def _named_digests(connection: Connection) -> dict[str, str]:
         named.setdefault(own, delivery_id)
         if form is not None:
             named.setdefault(form, delivery_id)
-    for row in _stream(connection, select(files.c.delivery_id, files.c.sha256, files.c.evidence)):
+    evidence = type_coerce(files.c.evidence, Text()).label("evidence")
+    for row in _stream(connection, select(files.c.delivery_id, files.c.sha256, evidence)):
         named.setdefault(row.sha256, row.delivery_id)
-        for _, digest in row.evidence:
-            named.setdefault(digest, row.delivery_id)
+        try:
+            digests = [digest for _, digest in json.loads(row.evidence)]
+        except (ValueError, TypeError):
+            continue  # What the row should say is told by its contents' digest already.
+        for digest in digests:
+            named.setdefault(str(digest), row.delivery_id)
     return named
 
 

@@ -32,10 +32,17 @@ def hash_of(seq: int, at: datetime, event: str, delivery_id: str | None, actor: 
     `detail` is the canonical JSON text as stored. The rule is part of the record: anyone can recompute the
     chain from an export with this function's ten lines.
     """
+    return hash_of_spelled(seq, utc_text(at), event, delivery_id, actor, detail, previous)
+
+
+def hash_of_spelled(
+    seq: int, at: str, event: str, delivery_id: str | None, actor: str, detail: str, previous: str
+) -> str:
+    """Return the same for a moment that is spelled already (see `utc_text`): what the audit reads may be no moment."""
     whole = canonical(
         {
             "seq": seq,
-            "at": utc_text(at),
+            "at": at,
             "event": event,
             "delivery_id": delivery_id,
             "actor": actor,

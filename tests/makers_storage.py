@@ -8,6 +8,8 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from argon2 import PasswordHasher
+
 from storage.accounts import Accounts
 from storage.ledger import Ledger
 from storage.letters import Letter
@@ -31,6 +33,7 @@ from storage.vault import Vault
 NOON = datetime(2019, 9, 12, 5, 0, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 PREFIX = "PDG-2019"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)  # a test signs in often, and guards nothing
 PASSWORD = "một mật khẩu đủ dài"
 
 
@@ -142,7 +145,7 @@ def a_queued_letter(ledger: Ledger, number: int = 1, **changes: Any) -> Letter:
 
 def with_clerks(ledger: Ledger, *names: str) -> Accounts:
     """Accounts of clerks."""
-    accounts = Accounts(ledger.database)
+    accounts = Accounts(ledger.database, hasher=CHEAP)
     for name in names:
         accounts.create(name, name.title(), Role.CLERK, PASSWORD, by="machine", at=NOON)
     return accounts
