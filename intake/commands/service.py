@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 
+from config.errors import WrongUse
 from config.settings import Settings
 from intake.commands.frame import office_command, print_json
 from intake.wiring import open_office, refuse_without_sources
@@ -119,12 +120,15 @@ def work(settings: LoadSettings) -> int:
 @click.command()
 @click.option("--var", "var", type=click.Path(file_okay=False), default="var", show_default=True)
 @click.option("--listen", default="127.0.0.1:8080", show_default=True, help="Where the console listens.")
+@click.option("--without-service", is_flag=True, help="Only mailbox, sink and inlet, to try `intake once` on them.")
 @office_command
-def demo(_settings: LoadSettings, var: str, listen: str) -> int:
+def demo(_settings: LoadSettings, var: str, listen: str, without_service: bool) -> int:
     """The demonstration office: mailbox, mail sink, export folder and signed samples on this machine."""
-    from intake.demo.office import run as run_demo
-
-    return run_demo(Path(var), listen)
+    try:
+        from intake.demo.office import run as run_demo
+    except ModuleNotFoundError as cause:
+        raise _demo_is_missing(cause) from cause
+    return run_demo(Path(var), listen, with_service=not without_service)
 
 
 @click.command("demo-send")
@@ -140,7 +144,17 @@ def demo(_settings: LoadSettings, var: str, listen: str) -> int:
 @office_command
 def demo_send(_settings: LoadSettings, agency: str, kind: str, var: str) -> int:
     """Sign a fresh form for an agency and send it to the demonstration mailbox by SMTP."""
-    from intake.demo.send import kind_of, send
-
+    try:
+        from intake.demo.send import kind_of, send
+    except ModuleNotFoundError as cause:
+        raise _demo_is_missing(cause) from cause
     click.echo(send(Path(var), agency, kind=kind_of(kind)))
     return 0
+
+
+def _demo_is_missing(cause: ModuleNotFoundError) -> WrongUse:
+    """Return what to say where the program was installed without the demonstration's own libraries."""
+    return WrongUse(
+        f"the demonstration needs {cause.name}, which is not installed",
+        remedy="Install it: pip install 'phieu-intake[demo]', or start it in a clone with: make run",
+    )

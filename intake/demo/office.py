@@ -44,12 +44,13 @@ LOG_LINES_SHOWN = 25
 NEIGHBOURING_PORTS = 20
 
 
-def run(var: Path, listen: str = "127.0.0.1:8080", *, now: datetime | None = None) -> int:
+def run(var: Path, listen: str = "127.0.0.1:8080", *, with_service: bool = True, now: datetime | None = None) -> int:
     """
     Prepare `var` or continue what is there, serve until Ctrl-C, and return the exit status.
 
-    Ends with 0 when asked to end, else with the service's own status. Ports that are taken are replaced by free ones,
-    which is said. Raises OfficeError with the remedy for what cannot be.
+    Without the service only the mailbox, the sink and the inlet are there, for whoever starts the service or
+    `intake once` by himself. Ends with 0 when asked to end, else with the service's own status. Ports that are taken
+    are replaced by free ones, which is said. Raises OfficeError with the remedy for what cannot be.
     """
     var = var.resolve()
     moment = now or datetime.now(UTC)
@@ -59,10 +60,10 @@ def run(var: Path, listen: str = "127.0.0.1:8080", *, now: datetime | None = Non
         _say(f"Preparing the demonstration in {var}")
         samples = prepare(var, moment, _say)
         _say(f"{len(samples)} sample submissions wait in the mailbox and in the export folder.")
-    return asyncio.run(_serve(Premises(var), listen, moment))
+    return asyncio.run(_serve(Premises(var), listen, moment, with_service=with_service))
 
 
-async def _serve(place: Premises, listen: str, now: datetime) -> int:
+async def _serve(place: Premises, listen: str, now: datetime, *, with_service: bool) -> int:
     ending = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -96,7 +97,11 @@ async def _serve(place: Premises, listen: str, now: datetime) -> int:
         address = f"{host}:{await _start(partial(_probe, host), int(port), 'the console')}"
         set_ports(place, ports, address)
         renew_lists(place, load_pki(place), now)
-        return await _with_service(place, address, ending)
+        if with_service:
+            return await _with_service(place, address, ending)
+        _say(f"Mailbox and mail sink are there. The service is yours to start: --config {_short(place.config)}")
+        await ending.wait()
+        return 0
     finally:
         for server in servers:
             server.close()

@@ -183,8 +183,28 @@ def test_a_second_start_goes_on_and_changes_nothing(run: Run, expected: list[Sam
     again = start(run.var)
     try:
         assert "Continuing" in again.said
-        time.sleep(12)
+        time.sleep(12)  # Two looks at each source, which are made every five seconds.
         assert again.deliveries() == before
         assert len(caught_letters(run.var / "demo" / "letters")) == letters
     finally:
         assert again.stop() == 0
+
+
+def test_once_over_unchanged_sources_does_nothing(run: Run) -> None:
+    """After the demonstration has ended, with its mailbox served alone, a pass finds nothing to do."""
+    if run.process.poll() is None:
+        run.stop()
+    alone = subprocess.Popen(
+        [sys.executable, "-m", "intake", "demo", "--var", str(run.var), "--without-service"],
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=_environment(),
+    )  # fmt: skip
+    assert alone.stdout is not None
+    try:
+        assert any("yours to start" in line for line in alone.stdout)
+        summary = run.intake("once")
+        assert {key: value for key, value in summary.items() if isinstance(value, int) and value} == {}
+        assert [source["ok"] for source in summary["sources"]] == [True, True]
+        assert run.intake("audit")
+    finally:
+        alone.send_signal(signal.SIGINT)
+        assert alone.wait(PATIENCE_SECONDS) == 0
