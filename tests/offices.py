@@ -21,6 +21,7 @@ from intake.demo.signing import sign_pdf
 from intake.office import Office
 from intake.ports import ByteSink, CarryResult, Clock, Memory, SourceError, Stored
 from intake.wiring import open_office
+from storage.queries import LogFilter
 from storage.records import Arrival, Channel, ClockReading, Delivery, Letter
 from tests.makers import IN_TIME
 
@@ -191,7 +192,7 @@ class SmallOffice:
 
     def deliveries(self) -> dict[str, Delivery]:
         """Every delivery by its id."""
-        return {one.id: one for one in self.office.queries.deliveries()}
+        return {one.id: one for one in self.office.queries.deliveries(LogFilter(limit=None))}
 
     def close(self) -> None:
         """Let go of everything."""
