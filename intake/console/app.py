@@ -21,6 +21,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from config.errors import OfficeError, WrongUse
+from config.settings import SettingsError
 from intake.console import (
     accounts,
     board,
@@ -170,7 +171,7 @@ class Reception:
 
     async def bug(self, request: Request, error: Exception) -> Response:
         """Answer for a fault of ours: the page says nothing of the inside; the log has the traceback."""
-        answer = await run_in_threadpool(self._error_page, request, 500)
+        answer = self._bare_page(500, _ERRORS[500])
         # This answer leaves outside of the middleware that puts the rules on all others.
         put_rules(answer.headers, https=self._desk.served_by_https)
         return answer
@@ -191,7 +192,7 @@ class Reception:
             return self._try(page, visit)
         except OfficeError as trouble:
             log.error("console_trouble", extra={"what": str(trouble)})
-            return self._bare_page(503, trouble)
+            return self._bare_page(503, _trouble(trouble))
 
     def _try(self, page: PageFunction, visit: Visit) -> Response:
         """Ask the page; what the house refuses or does not have is answered in words."""
@@ -199,6 +200,8 @@ class Reception:
             return page(visit)
         except Refused as refusal:
             return visit.page("error.html", 409, title="Không thực hiện được", what=str(refusal), remedy=refusal.remedy)
+        except SettingsError as trouble:
+            return visit.page("error.html", 503, **_trouble(trouble))
         except WrongUse as wrong:
             return visit.page("error.html", 404, title="Không tìm thấy", what=str(wrong), remedy=wrong.remedy)
         except HTTPException as error:
@@ -235,7 +238,7 @@ class Reception:
                 return entrance.show(visit, self._door)
             return entrance.judge(visit, self._door)
         except OfficeError as trouble:
-            return self._bare_page(503, trouble)
+            return self._bare_page(503, _trouble(trouble))
 
     def _sign_out(self, request: Request, form: Mapping[str, str]) -> Response:
         key, session = self._door.session_key(request), self._session(request)
@@ -251,21 +254,13 @@ class Reception:
             session = self._session(request)
             return self._visit(request, session, {}).page("error.html", status, **_ERRORS.get(status, _ERRORS[500]))
         except OfficeError as trouble:
-            return self._bare_page(status, trouble)
+            return self._bare_page(status, _trouble(trouble))
 
-    def _bare_page(self, status: int, trouble: OfficeError) -> Response:
-        """Say that the world outside is broken, without asking it for anything."""
-        told = {"what": str(trouble), "remedy": trouble.remedy, "title": "Hệ thống đang gặp trở ngại"}
-        frameless: dict[str, Any] = {
-            "account": None,
-            "frame": None,
-            "notice": None,
-            "about": "",
-            "token": "",
-            "here": "",
-        }
-        page = self._templates.get_template("error.html")
-        return HTMLResponse(page.render(now=None, here="", may_act=False, **frameless, **told), status)
+    def _bare_page(self, status: int, told: Mapping[str, str]) -> Response:
+        """Say what is wrong without asking anything of the office, which may be what is broken."""
+        bare = {"account": None, "frame": None, "notice": None, "now": None, "may_act": False}
+        blank = {"about": "", "token": "", "here": ""}
+        return HTMLResponse(self._templates.get_template("error.html").render(**bare, **blank, **told), status)
 
 
 class Headers:
@@ -282,6 +277,11 @@ class Headers:
             await send(message)
 
         await self._app(scope, receive, with_rules)
+
+
+def _trouble(trouble: OfficeError) -> dict[str, str]:
+    """Return what the error page tells of a broken world: the words are for the administrator."""
+    return {"title": "Hệ thống đang gặp trở ngại", "what": str(trouble), "remedy": trouble.remedy}
 
 
 def put_rules(headers: MutableHeaders, *, https: bool) -> None:
