@@ -100,9 +100,12 @@ def test_a_relay_that_breaks_off_before_the_content_gets_the_letter_again_later(
     assert words
 
 
-def test_a_relay_that_hangs_up_inside_the_content_gets_the_letter_again_later(relay: SmtpDouble) -> None:
+@pytest.mark.parametrize("fault", [HANG_UP, SILENCE], ids=["hangs up", "stops reading"])
+def test_a_relay_that_breaks_off_inside_the_content_gets_the_letter_again_later(
+    relay: SmtpDouble, fault: bytes
+) -> None:
     """Mail whose end mark never left must be thrown away (RFC 5321, 4.1.1.4), so trying again doubles nothing."""
-    relay.replies["content"] = HANG_UP
+    relay.replies["content"] = fault
     result, _ = carry(relay.settings(), a_letter(body="dòng\n" * 2_000_000))
     assert (result, relay.mails) == (CarryResult.TRY_LATER, [])
 
