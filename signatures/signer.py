@@ -344,6 +344,8 @@ class _Choice:
 
     def __init__(self, signer: SignerInfo, attrs: _Attributes, candidates: Sequence[Certificate], tally: Tally) -> None:
         self._candidates = candidates
+        self._tally = tally
+        self._otherwise: list[Certificate] = []
         self.certificate: Certificate | None = None
         self.bound = False
         self.compared = False
@@ -361,7 +363,10 @@ class _Choice:
             matching = [one for one in candidates if all(_fits(digest, one) for digest in digests)]
             if matching:
                 self.bound = True
-                self.certificates = [one for one in matching if one in named] or matching
+                self.certificates = [one for one in matching if one in named]
+                if not self.certificates:
+                    # The digest, which is signed, names another than the identifier, which is not.
+                    self.certificates, self._otherwise = matching, named
                 self._compare_names(digests, tally)
             elif candidates:
                 # The signer signed the digest of another certificate than the one beside the signature.
@@ -385,8 +390,19 @@ class _Choice:
         """Whether the value fits one of the chosen certificates' keys; the one it fits becomes the signer."""
         if not attrs.present and content.missing:
             return None
+        fits = self._any_fits(self.certificates, scheme, attrs, content)
+        if fits is False and self._otherwise:
+            # The identifier was right and the digest is of another certificate.
+            self._tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_BINDING_DIFFERS")
+            self.bound, self.certificate = False, self._otherwise[0]
+            fits = self._any_fits(self._otherwise, scheme, attrs, content)
+        return fits
+
+    def _any_fits(
+        self, certificates: list[Certificate], scheme: algorithms.Scheme, attrs: _Attributes, content: Content
+    ) -> bool | None:
         unsupported: algorithms.Unsupported | None = None
-        for certificate in self.certificates:
+        for certificate in certificates:
             try:
                 if self._fits_key(certificate, scheme, attrs, content):
                     self.certificate, self.compared = certificate, True
