@@ -198,7 +198,7 @@ def _findings(view: View, signatures: tuple[SignatureField, ...], question: Ques
     _judge_stamps(cases, view, question, material)
     for case in cases:
         if not case.is_stamp:
-            case.finding = _judged(case, cases, view, question, material)
+            case.finding = _examined(case, cases, view, question, material)
     return tuple(_together(case, cases) for case in cases)
 
 
@@ -266,6 +266,24 @@ def _judge_stamps(cases: list[_Case], view: View, question: Question, material: 
             asked = question.at_proven(judged.gen_time)
 
 
+def _examined(case: _Case, cases: list[_Case], view: View, question: Question, material: Material) -> SignatureFinding:
+    """Judge one signature; whatever it makes us stumble over costs only this one its answer."""
+    try:
+        return _judged(case, cases, view, question, material)
+    except TooCostly:
+        raise
+    # One hostile signature must not hide what the others say.
+    except Exception as cause:
+        finding = SignatureFinding(
+            name=case.field.name,
+            kind="pdf",
+            verdict=Verdict.INDETERMINATE,
+            sub_indication=_CONSTRAINTS_FAILURE,
+            reasons=(Reason("PDF_SIGNATURE_NOT_EXAMINED", type(cause).__name__),),
+        )
+        return _finding_of(case, finding)
+
+
 def _judged(case: _Case, cases: list[_Case], view: View, question: Question, material: Material) -> SignatureFinding:
     """Judge the cryptography of a signature that is no time stamp, then put everything known of it together."""
     name = case.field.name
@@ -295,6 +313,7 @@ def _judged(case: _Case, cases: list[_Case], view: View, question: Question, mat
         if other.stamp is not None and other.stamp.proves and other.guarded.end > case.guarded.end
     ]
     times = [other.stamp.gen_time for other in stamps if other.stamp is not None and other.stamp.gen_time is not None]
+    claimed = date_of(text_of(view.entry(case.field.dictionary, "M")))
     try:
         signers = judge_signed_data(
             der_of(case.guarded.contents),
@@ -303,6 +322,7 @@ def _judged(case: _Case, cases: list[_Case], view: View, question: Question, mat
             profile=profile,
             material=material,
             proven_at=min(times) if times else None,
+            claimed_at=claimed,
         )
     except NotSignedData as cause:
         return _finding_of(case, _broken(name, cause.code, cause.detail))
@@ -312,9 +332,8 @@ def _judged(case: _Case, cases: list[_Case], view: View, question: Question, mat
     finding = worst.as_finding(name, "pdf", case.guarded.covers)
     if len(signers) > 1:
         finding = replace(finding, reasons=(*finding.reasons, Reason("CMS_SEVERAL_SIGNERS", str(len(signers)))))
-    claimed = finding.claimed_at or date_of(text_of(view.entry(case.field.dictionary, "M")))
     level = _level(finding.level, stamps, material, view)
-    return _finding_of(case, replace(finding, claimed_at=claimed, level=level))
+    return _finding_of(case, replace(finding, level=level))
 
 
 def _worst(signers: tuple[SignerJudgement, ...]) -> SignerJudgement:

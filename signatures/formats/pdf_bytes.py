@@ -193,7 +193,7 @@ def _same_in_signed(field: SignatureField, view: View, signed: View) -> Reason |
 
 def _history(view: View, signed: View) -> tuple[tuple[Section, ...], Reason | None, bool]:
     """
-    Return the tables added after `signed` (oldest first), what is wrong with them, and whether stray bytes lie among them.
+    Return the tables added after `signed` (oldest first), what is wrong with them, and whether stray bytes are there.
 
     The signed history must be the beginning of the whole file's: else the file shows something else altogether. Each
     later table must be where its own end marker says, one after the other, and nothing but white space may follow.
@@ -204,6 +204,8 @@ def _history(view: View, signed: View) -> tuple[tuple[Section, ...], Reason | No
     old = [section.start for section in signed.sections]
     all_starts = [section.start for section in view.sections]
     count = len(all_starts) - len(old)
+    if count == 0 and all_starts == old:
+        return (), Reason("BYTES_AFTER_END", f"{len(data) - signed.end} bytes follow the signed revision"), False
     if count <= 0 or all_starts[count:] != old:
         return (), Reason("HISTORY_BROKEN", "the file does not continue the signed revision"), False
     later = tuple(reversed(view.sections[:count]))

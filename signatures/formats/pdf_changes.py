@@ -591,7 +591,7 @@ class _Comparison:
         )
 
     def _anchored(self, number: int, known: dict[int, list[Use]]) -> list[tuple[int, Path]]:
-        """Return the speaking holders (0: the trailer) above `number`, each with the whole path; (-1, ()) if unclear."""
+        """Return the speaking holders (0: the trailer) above `number` with the whole paths; (-1, ()) if unclear."""
         found: dict[tuple[int, Path], None] = {}
         waiting: list[tuple[int, Path, int]] = [(number, (), 0)]
         visited: set[tuple[int, str | int | None]] = set()

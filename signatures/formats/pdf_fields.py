@@ -26,7 +26,7 @@ class Field:
     One form field (a leaf of the field tree).
 
     `name` is the full name with dots. `number` is its object number, 0 for one written into its parent's list.
-    `kind` is /FT (inherited where it is). `lineage` are the dictionaries from the field itself up to the root of its tree.
+    `kind` is /FT (inherited where it is). `lineage` are the dictionaries from the field up to its tree's root.
     """
 
     name: str

@@ -78,7 +78,7 @@ _TOKEN = re.compile(
     rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+"
     rb"(?:"
     rb"/(?P<name>[^" + _WHITE + rb"()<>\[\]{}/%]*)"
-    rb"|(?P<ref>\d{1,10}[" + _WHITE + rb"]+\d{1,5}[" + _WHITE + rb"]+R(?![^" + _WHITE + rb"()<>\[\]{}/%]))"
+    rb"|(?P<ref>(\d{1,10})[" + _WHITE + rb"]+(\d{1,5})[" + _WHITE + rb"]+R(?![^" + _WHITE + rb"()<>\[\]{}/%]))"
     rb"|(?P<number>[+-]*(?:\d+\.?\d*|\.\d+)(?:-\d*)?)"
     rb"|(?P<open><<)|(?P<close>>>)"
     rb"|(?P<list>\[)|(?P<end>\])"
@@ -88,6 +88,7 @@ _TOKEN = re.compile(
     rb"|(?P<word>[^" + _WHITE + rb"()<>\[\]{}/%]+)"
     rb")"
 )
+_REF = _TOKEN.groupindex["ref"]
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _HARD = re.compile(rb"[()\\\r]")
 _WORDS: dict[bytes, bool | None] = {b"true": True, b"false": False, b"null": None}
@@ -157,8 +158,7 @@ class Reader:
         if kind == "number":
             return _number(match["number"]), stop
         if kind == "ref":
-            number, generation, _ = match["ref"].split()
-            return Ref(int(number), int(generation)), stop
+            return Ref(int(match[_REF + 1]), int(match[_REF + 2])), stop
         if kind == "open":
             return self._dictionary(match.start("open"), stop, depth + 1)
         if kind == "text":
