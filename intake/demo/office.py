@@ -199,10 +199,11 @@ The console:  http://{address}/
 {logins}
 
 What to look at
-  1. The board: every agency of the sample roster, also those that have sent nothing.
-  2. The intake log: filed, held, set aside, linked, withdrawn; open one and read its checks, files, timeline, letters.
-  3. The letters that would have left: "mail sink" in the console. No letter leaves this machine.
-  4. The campaign closed {closes:%d/%m/%Y %H:%M}. Extend it as a recorded act, in the console under the cut-offs, or:
+  1. Bảng theo dõi, the board: every agency of the sample roster, also those that have sent nothing.
+  2. Sổ tiếp nhận, the intake log: filed, held, set aside, linked, withdrawn; open one and read its checks, files,
+     timeline and letters.
+  3. Thư đã bắt, the mail sink: the letters that would have left. None leaves this machine.
+  4. The campaign closed {closes:%d/%m/%Y %H:%M}. Extend it as a recorded act, under Đợt đánh giá or with:
        {command} campaign extend --config {_short(place.config)} --by quantri \\
          --basis "Gia hạn" --closes {closes + timedelta(days=14):%Y-%m-%dT%H:%M:%S}+07:00
   5. Send one more mail with a signed form, as an agency would, and watch it being filed and answered:
