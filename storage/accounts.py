@@ -46,6 +46,9 @@ FORGIVEN_AFTER = timedelta(days=1)
 # An account's name stands in the log for ever, so it is plain: letters, digits, dot, dash, underscore, at sign.
 _NAME = re.compile(r"[a-z0-9][a-z0-9._@-]{0,63}\Z")
 
+# The log names the program itself so; nobody else may act under this name.
+RESERVED = frozenset({"machine"})
+
 # RFC 9106, section 4, second recommended choice (64 MiB, three passes): for machines that do other work.
 STRONG = PasswordHasher(time_cost=3, memory_cost=64 * 1024, parallelism=4)
 
@@ -99,7 +102,8 @@ class Accounts:
             "password_hash": self._hasher.hash(password),
         }
         with writing(self._database) as pages:
-            if pages.connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first():
+            taken = pages.connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first()
+            if taken or name in RESERVED:
                 raise AccountError(f"the account {name} exists already", remedy="Choose another name.")
             pages.connection.execute(insert(accounts), row)
             detail = {"account": name, "full_name": row["full_name"], "role": role.value}

@@ -17,7 +17,6 @@ from typing import Any, Literal
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.styles import Font
-from openpyxl.utils.exceptions import IllegalCharacterError
 
 from config.errors import OfficeError
 from storage.queries import LogFilter, Queries, RosterRow
@@ -170,10 +169,7 @@ def as_xlsx(listing: Listing) -> bytes:
         made = WriteOnlyCell(sheet)
         if isinstance(value, str):
             # The kind is set by hand: openpyxl takes a text that begins with = for a formula.
-            try:
-                made.value = harmless(value)[:MAX_CELL_CHARACTERS]
-            except IllegalCharacterError:
-                made.value = harmless(_without_controls(value))[:MAX_CELL_CHARACTERS]
+            made.value = _without_controls(harmless(value))[:MAX_CELL_CHARACTERS]
             made.data_type = "s"
         else:
             made.value = value

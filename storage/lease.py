@@ -11,13 +11,19 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from sqlalchemy import Connection, Row, insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, OperationalError
 
 from config.errors import OfficeError
 from storage.database import Database
 from storage.tables import leases
 
 DEFAULT_TTL = timedelta(seconds=60)
+
+# A server notices within this time that the process of a killed daemon is gone, and lets go of its lock.
+SERVER_NOTICES_MILLISECONDS = 3000
+
+LOCK_NOT_AVAILABLE = "55P03"
+"""PostgreSQL's code (appendix A of its manual) for a lock that was not to be had in time."""
 
 
 class LeaseError(OfficeError):
@@ -178,11 +184,17 @@ class _ServerLock:
 
     def take(self) -> bool:
         connection = self._database.engine.connect().execution_options(isolation_level="AUTOCOMMIT")
-        if connection.execute(text("SELECT pg_try_advisory_lock(:key)"), {"key": self._key}).scalar_one():
-            self._connection = connection
-            return True
-        connection.close()
-        return False
+        try:
+            connection.execute(text(f"SET lock_timeout = {SERVER_NOTICES_MILLISECONDS}"))
+            connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": self._key})
+        except OperationalError as cause:
+            connection.invalidate()
+            connection.close()
+            if getattr(cause.orig, "sqlstate", None) == LOCK_NOT_AVAILABLE:
+                return False
+            raise
+        self._connection = connection
+        return True
 
     def still_held(self) -> bool:
         if self._connection is None:
@@ -201,6 +213,7 @@ class _ServerLock:
             return
         try:
             connection.execute(text("SELECT pg_advisory_unlock(:key)"), {"key": self._key})
+            connection.execute(text("RESET lock_timeout"))
         except DBAPIError:
             connection.invalidate()
         connection.close()
