@@ -32,9 +32,18 @@ class Leaves:
         self._allowance = allowance
         self._found: list[Leaf] = []
 
-    def keep(self, data: bytes, label: Label, declared: str, media_type: str, trail: tuple[str, ...]) -> None:
+    def keep(
+        self,
+        data: bytes,
+        label: Label,
+        declared: str,
+        media_type: str,
+        trail: tuple[str, ...],
+        *,
+        declared_counts: bool = True,
+    ) -> None:
         """Keep a leaf, and report what its bytes show: another kind than it says, a lock."""
-        contradiction = mismatch(label.name, declared, media_type)
+        contradiction = mismatch(label.name, declared if declared_counts else "", media_type)
         if contradiction is not None:
             self._allowance.note("TYPE_MISMATCH", f"{trail[-1]}: {contradiction}")
         if media_type == PDF and is_encrypted_pdf(data):

@@ -323,9 +323,7 @@ def _marked(data: bytes, front: bytes) -> str | None:
     """Return the type that a mark in the bytes shows, None if there is none."""
     if front[:4] in (b"PK\x03\x04", b"PK\x05\x06", b"PK\x07\x08"):
         return office_zip_kind(data, front) or ZIP
-    # ISO 32000-1, Annex H note 13: readers accept the header anywhere in the first 1,024 bytes.
-    at = front.find(b"%PDF-", 0, 1_024 + 5)
-    if at == 0 or (at > 0 and not _HTML.search(front[:at]) and not _HEAD_FIELD.match(front)):
+    if front.startswith(b"%PDF-"):
         return PDF
     if front[:8] == COMPOUND_MARK:
         return compound_kind(data)
@@ -346,6 +344,11 @@ def _marked(data: bytes, front: bytes) -> str | None:
         return {b"avif": "image/avif", b"qt  ": "video/quicktime", b"M4A ": "audio/mp4"}.get(brand, "video/mp4")
     if front[257:262] == b"ustar":
         return TAR
+    # Readers accept a PDF's header anywhere in the first 1,024 bytes (ISO 32000-1, Annex H). Last of all, since a
+    # container may begin with a PDF that is stored in it.
+    at = front.find(b"%PDF-", 0, 1_024 + 5)
+    if at > 0 and not _HTML.search(front[:at]) and not _HEAD_FIELD.match(front):
+        return PDF
     return None
 
 

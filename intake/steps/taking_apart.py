@@ -31,8 +31,8 @@ from intake.steps.tnef import open_tnef
 from intake.steps.unpacked import Unpacked
 from storage.records import Why
 
-# Multiparts and containers within one another, all together; each costs three frames of Python's thousand.
-MAX_NESTING = 120
+# Multiparts and messages within one another, all together; each costs up to five frames of Python's thousand.
+MAX_NESTING = 100
 # The running text that is kept for recognising a campaign; the whole is in the mail itself.
 MAX_TEXT_CHARACTERS = 200_000
 # Bytes of a text part that are decoded for it.
@@ -75,6 +75,7 @@ class Worker:
         self.allowance = Allowance()
         self.leaves = Leaves(self.allowance)
         self._alternatives = 0
+        self._nesting = 0
 
     def whole_mail(self, data: bytes, name: str) -> Unpacked:
         """Read the outermost message with its facts."""
@@ -86,7 +87,7 @@ class Worker:
         entity = read_entity(shape, start, len(shape))
         if entity.head.cut:
             self.allowance.note("MAIL_HEAD_TOO_LONG", f"{entity.body - start} bytes")
-        self._entity(data, shape, entity, scope, (), 0, 0, "", ())
+        self._entity(data, shape, entity, scope, (), 0, "", ())
         text = scope.plain or text_of_html(scope.html)
         observed = Observed(
             entity.content_type,
@@ -122,25 +123,28 @@ class Worker:
         place: str,
         *,
         outermost: bool = False,
+        declared_counts: bool = True,
         scope: _Scope | None = None,
     ) -> None:
         """
         Take one decoded file: open it if it is a container that may be opened, else keep it as a leaf.
 
         `depth` counts containers. `place` stands in the trail for a missing name. `scope` is the message whose part it
-        is, for S/MIME content that belongs to that message.
+        is, for S/MIME content that belongs to that message. `declared_counts` False: the declared type is known to be
+        no better than chance (edXML), so that nobody is told when it is wrong.
         """
         for why in label.problems:
             # A path in an archive is natural; only one that points elsewhere is worth a word, and `label` has cut it.
             self.allowance.keep(why)
         media_type = media_type_of(data, declared)
         inner = (*trail, label.name or place) if not outermost else trail
-        if depth >= MAX_DEPTH:
+        if depth >= MAX_DEPTH or self._nesting >= MAX_NESTING:
             if media_type in ARCHIVES or media_type in (TNEF, MAIL) or declared in _MESSAGE_TYPES:
                 self.allowance.note("LIMIT_DEPTH", " > ".join(inner[-3:]))
         elif self._opened_safely(data, label, declared, media_type, inner, depth, scope, outermost=outermost):
             return
-        self.leaves.keep(data, label, declared, media_type, (*trail, label.name or place or "#1"))
+        here = (*trail, label.name or place or "#1")
+        self.leaves.keep(data, label, declared, media_type, here, declared_counts=declared_counts)
 
     def _opened_safely(
         self,
@@ -189,7 +193,7 @@ class Worker:
         wanted = declared in _MESSAGE_TYPES or ending in ("eml", "mime", "mail") or media_type == MAIL
         if wanted and data and _may_be_mail(data, declared in _MESSAGE_TYPES):
             shape = with_line_ends(data)
-            self._message(data, shape, 0, len(shape), inner, depth + 1, 0, scope)
+            self._message(data, shape, 0, len(shape), inner, depth + 1, scope)
             return True
         return False
 
@@ -236,7 +240,7 @@ class Worker:
         own = scope if scope is not None and scope.running is None else _Scope()
         own.signed = True
         entity = read_entity(shape, 0, len(shape))
-        self._entity(content, shape, entity, own, inner, depth + 1, 0, "", ())
+        self._entity(content, shape, entity, own, inner, depth + 1, "", ())
         return True
 
     def _message(
@@ -247,7 +251,6 @@ class Worker:
         end: int,
         inner: tuple[str, ...],
         depth: int,
-        nesting: int,
         around: _Scope | None,
     ) -> None:
         """Read a message inside another; it has its own running text."""
@@ -257,7 +260,7 @@ class Worker:
         entity = read_entity(shape, start, end)
         if around is not None and len(around.returned) < MAX_RETURNED_HEADS:
             around.returned.append(entity.head)
-        self._entity(data, shape, entity, scope, inner, depth, nesting + 1, "", ())
+        self._entity(data, shape, entity, scope, inner, depth, "", ())
         if around is not None:
             around.returned.extend(scope.returned[: MAX_RETURNED_HEADS - len(around.returned)])
 
@@ -269,25 +272,45 @@ class Worker:
         scope: _Scope,
         trail: tuple[str, ...],
         depth: int,
-        nesting: int,
+        section: str,
+        branches: _Branches,
+    ) -> None:
+        """Take one MIME entity, and count it, so that neither their number nor their nesting grows without end."""
+        if not self.allowance.part():
+            return
+        self._nesting += 1
+        try:
+            self._take(data, shape, entity, scope, trail, depth, section, branches)
+        finally:
+            self._nesting -= 1
+
+    def _take(
+        self,
+        data: bytes,
+        shape: bytes,
+        entity: Entity,
+        scope: _Scope,
+        trail: tuple[str, ...],
+        depth: int,
         section: str,
         branches: _Branches,
     ) -> None:
         """
-        Take one MIME entity.
+        Take one MIME entity by its kind.
 
         1. A multipart: each part in turn.
         2. A message: by its range, or decoded first where someone encoded it.
         3. Running text: kept for recognising, and searched for files written into it.
         4. Anything else: decoded, and opened or kept.
         """
-        if not self.allowance.part():
-            return
         kind = entity.content_type
         scope.types.append(kind)
+        too_deep = depth >= MAX_DEPTH or self._nesting >= MAX_NESTING
+        if too_deep and (kind.startswith("multipart/") or kind in _MESSAGE_TYPES):
+            self.allowance.note("LIMIT_DEPTH", " > ".join(trail[-3:]))
         # 1.
-        is_multipart = kind.startswith("multipart/") and nesting < MAX_NESTING
-        if is_multipart and self._multipart(data, shape, entity, scope, trail, depth, nesting, section, branches):
+        is_multipart = kind.startswith("multipart/") and not too_deep
+        if is_multipart and self._multipart(data, shape, entity, scope, trail, depth, section, branches):
             return
         place = f"#{section or '1'}"
         label = label_of(entity.written_name, guessed=entity.name_was_guessed)
@@ -295,19 +318,18 @@ class Worker:
             scope.names.append(label.name)
         # 2.
         in_place = entity.encoding not in ("base64", "quoted-printable")
-        if kind in _MESSAGE_TYPES and in_place and entity.body < entity.end:
-            if (
-                depth < MAX_DEPTH
-                and nesting < MAX_NESTING
-                and _may_be_mail(data[entity.body : min(entity.end, entity.body + 65_536)], declared_so=True)
-            ):
-                for why in label.problems:
-                    self.allowance.keep(why)
-                inner = (*trail, label.name or place)
-                self._message(data, shape, entity.body, entity.end, inner, depth + 1, nesting, scope)
-                return
-            if depth >= MAX_DEPTH or nesting >= MAX_NESTING:
-                self.allowance.note("LIMIT_DEPTH", " > ".join(trail[-3:]))
+        # The look-ahead is no variable: it would live as long as everything nested below.
+        if (
+            kind in _MESSAGE_TYPES
+            and in_place
+            and not too_deep
+            and _may_be_mail(data[entity.body : min(entity.end, entity.body + 65_536)], declared_so=True)
+        ):
+            for why in label.problems:
+                self.allowance.keep(why)
+            inner = (*trail, label.name or place)
+            self._message(data, shape, entity.body, entity.end, inner, depth + 1, scope)
+            return
         # 3.
         if kind.startswith("text/") and label.name is None and self._is_running(kind, scope, branches):
             self._running_text(data, entity, scope, trail, section)
@@ -327,7 +349,6 @@ class Worker:
         scope: _Scope,
         trail: tuple[str, ...],
         depth: int,
-        nesting: int,
         section: str,
         branches: _Branches,
     ) -> bool:
@@ -360,7 +381,7 @@ class Worker:
             part = read_entity(shape, start, end, default)
             around = (*branches, (alternative, number)) if kind == "multipart/alternative" else branches
             here = f"{section}.{number}" if section else str(number)
-            self._entity(data, shape, part, scope, trail, depth, nesting + 1, here, around)
+            self._entity(data, shape, part, scope, trail, depth, here, around)
         return True
 
     def _undivided(self, data: bytes, shape: bytes, entity: Entity, scope: _Scope, flaws: tuple[str, ...]) -> bool:

@@ -92,5 +92,5 @@ def _open_leaves(files: list[File]) -> tuple[tuple[Leaf, ...], tuple[Why, ...]]:
     """Open files of a package or bundle, given as (name, declared type, bytes); one account for all of them."""
     worker = Worker()
     for number, (name, declared, data) in enumerate(files, start=1):
-        worker.file(data, label_of(name), declared, (), 1, f"#{number}")
+        worker.file(data, label_of(name), declared, (), 1, f"#{number}", declared_counts=False)
     return worker.leaves.all(), worker.allowance.problems()
