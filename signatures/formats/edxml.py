@@ -172,10 +172,11 @@ def _is_certificate(element: etree._Element) -> bool:
 
 
 def _unwrapped(octets: bytes, name: str) -> bytes:
-    if not octets.startswith(b"PK\x03\x04") or b"[Content_Types].xml" in octets:
+    if not octets.startswith(b"PK\x03\x04"):
         return octets
     try:
         with zipfile.ZipFile(io.BytesIO(octets)) as archive:
+            # An Office file has at least three entries, so it is never unwrapped by mistake.
             entries = archive.infolist()
             if len(entries) != 1 or entries[0].file_size > MAX_UNPACKED_BYTES:
                 return octets

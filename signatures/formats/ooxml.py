@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
+import zipfile
+import zlib
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -83,7 +86,14 @@ def recognises(document: Document) -> bool:
     archive = data.startswith(b"PK\x03\x04") or (
         b"PK\x05\x06" in data[-65_557:] and b"%PDF-" not in data[:1024] and b"PK\x03\x04" in data
     )
-    return archive and CONTENT_TYPES.encode() in data
+    if not archive or CONTENT_TYPES.encode() not in data:
+        return False
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as opened:
+            # A plain archive may hold an Office file unpacked, so that its names stand among the bytes.
+            return any(name.lower() == CONTENT_TYPES.lower() for name in opened.namelist())
+    except (zipfile.BadZipFile, zlib.error, ValueError, OSError, EOFError, NotImplementedError):
+        return True
 
 
 def inspect(document: Document, question: Question) -> FileReport:

@@ -123,6 +123,7 @@ def judge_signatures(
         problems = list(followed.problems)
         if covers is Covers.PARTIAL:
             problems.append(undecided("XML_PARTLY_SIGNED", "there is more to read than what is signed"))
+        problems += _split_texts(followed.targets)
         placed = Placed(tuple(followed.references), tuple(problems), covers=covers)
         finding = judge_xml_signature(signature, placed, question, name=name, kind="xml")
         findings.append(finding)
@@ -234,6 +235,22 @@ def _covers(
             return Covers.PARTIAL
         waiting += children(element)
     return Covers.WHOLE
+
+
+def _split_texts(targets: list[etree._Element]) -> list[Problem]:
+    """
+    Report a comment in the middle of a signed text.
+
+    Comments are not signed, so anybody can put one in, and some readers take a text to end there: "95<!-- -->,2".
+    """
+    for target in targets:
+        for comment in target.iter(etree.Comment):
+            before = comment.getprevious()
+            parent = comment.getparent()
+            text = before.tail if before is not None else parent.text if parent is not None else None
+            if (text or "").strip() and (comment.tail or "").strip():
+                return [undecided("XML_TEXT_SPLIT", (text or "").strip()[-40:])]
+    return []
 
 
 def _is_covered(element: etree._Element, signed: set[etree._Element], wrapping: set[etree._Element]) -> bool:

@@ -1,0 +1,261 @@
+"""Makes the Office assets: one file for every way in which a signed Office file is attacked or lawfully left."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from intake.demo.ooxml_signing import with_dsig
+from intake.demo.xml_signing import DSIG, reference, signature_xml, signed_info
+from tests.makers_ooxml import (
+    OFFICE_RELS,
+    PACKAGE_RELS,
+    SHEET_TYPE,
+    WORD,
+    WORD_TYPE,
+    Parts,
+    a_signer,
+    packed,
+    replaced,
+    sheet_parts,
+    signed,
+    slide_parts,
+    time_stamp,
+    with_bytes_before,
+    with_custom_xml,
+    with_local_name,
+    with_relationship,
+    with_second_entry,
+    with_type,
+    word_parts,
+)
+
+FOLDER = Path(__file__).parent / "ooxml"
+SIGNATURE = "_xmlsignatures/sig1.xml"
+RELS = "word/_rels/document.xml.rels"
+PEOPLE = "application/vnd.openxmlformats-officedocument.wordprocessingml.people+xml"
+_SIGNATURE_TYPE = "application/vnd.openxmlformats-package.digital-signature-xmlsignature+xml"
+
+
+def _edited(old: str, new: str) -> bytes:
+    """A signed document whose signature part was edited afterwards."""
+    return packed(replaced(signed(word_parts()), SIGNATURE, old.encode(), new.encode()))
+
+
+def _without(parts: Parts, *names: str) -> Parts:
+    return {name: octets for name, octets in parts.items() if name not in names}
+
+
+def new_part(kind: str, name: str, content_type: str, octets: bytes) -> bytes:
+    """A part added after signing, with its relationship and content type."""
+    parts = with_relationship(signed(word_parts()), RELS, kind, name)
+    return packed(with_type({**parts, f"word/{name}": octets}, f"/word/{name}", content_type))
+
+
+def signature_of_something_else(objects: str, uri: str, octets: bytes) -> bytes:
+    """A document that carries a sound signature over other things than the package (universal forgery)."""
+    certificate, key = a_signer()
+    info = signed_info([reference(uri, octets, "sha256")], key, "sha256")
+    text = signature_xml(info, key, [certificate], "sha256", objects=objects, signature_id="idPackageSignature")
+    return packed({**signed(word_parts()), SIGNATURE: text.encode()})
+
+
+def foreign_signature() -> bytes:
+    """The sound signature of one document, put into another."""
+    other = signed(word_parts("Tổng điểm: 99"))
+    return packed({**other, SIGNATURE: signed(word_parts())[SIGNATURE]})
+
+
+def second_main_document() -> bytes:
+    """A second document beside the signed one, which a repairing reader may prefer."""
+    parts = with_relationship(signed(word_parts()), "_rels/.rels", "officeDocument", "word/document2.xml")
+    parts["word/document2.xml"] = parts["word/document.xml"].replace(b"95,2", b"99,9")
+    return packed(with_type(parts, "/word/document2.xml", WORD_TYPE + "document.main+xml"))
+
+
+def evil_type() -> bytes:
+    """Only spreadsheet parts are signed; the document that a .docx reader looks for is not."""
+    parts = signed(sheet_parts())
+    document = word_parts("Tổng điểm: 99")
+    parts = with_relationship(parts, "_rels/.rels", "officeDocument", "word/document.xml")
+    parts = {**parts, "word/document.xml": document["word/document.xml"]}
+    return packed(with_type(parts, "/word/document.xml", WORD_TYPE + "document.main+xml"))
+
+
+def legacy_wrapping() -> bytes:
+    """Signed streams of an old .doc lie in the package; the document itself is not signed."""
+    parts = word_parts("Tổng điểm: 99")
+    parts = with_type({**parts, "WordDocument": b"cu"}, "/WordDocument", "application/octet-stream")
+    return packed(signed(parts, leave_out=("/word/document.xml", "/word/styles.xml")))
+
+
+def id_repeated() -> bytes:
+    """A second object with the Id of the signed one."""
+    return _edited("</Signature>", '<Object Id="idPackageObject"><Manifest/></Object></Signature>')
+
+
+def properties_not_signed() -> bytes:
+    """The signed properties are taken out of the signature's references, as if they still bound the certificate."""
+    parts = signed(word_parts(), xades=False)
+    properties = (
+        '<Object><xd:QualifyingProperties xmlns:xd="http://uri.etsi.org/01903/v1.3.2#" Target="#idPackageSignature">'
+        '<xd:SignedProperties Id="idSignedProperties"><xd:SignedSignatureProperties>'
+        "<xd:SigningTime>2019-01-01T00:00:00Z</xd:SigningTime></xd:SignedSignatureProperties></xd:SignedProperties>"
+        "</xd:QualifyingProperties></Object></Signature>"
+    )
+    return packed(replaced(parts, SIGNATURE, b"</Signature>", properties.encode()))
+
+
+def certificate_exchanged() -> bytes:
+    """The certificate in KeyInfo replaced by another one with the same name."""
+    return _exchange_certificate(signed(word_parts()))
+
+
+def certificate_exchanged_unbound() -> bytes:
+    """The same in a signature that binds no certificate (Office 2007)."""
+    return _exchange_certificate(signed(word_parts(), xades=False))
+
+
+def _exchange_certificate(parts: Parts) -> bytes:
+    own, other = (base64.b64encode(a_signer(name)[0]) for name in ("Sở Nội vụ", "Kẻ khác"))
+    return packed(replaced(parts, SIGNATURE, own, other))
+
+
+def another_certificate_bound() -> bytes:
+    """The signer's properties name another certificate than the one whose key made the signature."""
+    return packed(signed(word_parts(), bound_certificate=a_signer("Kẻ khác")[0]))
+
+
+def bound_control(where: str = "customXml") -> bytes:
+    """A signed content control takes its text from unsigned data when the file is opened."""
+    control = (
+        '<w:sdt><w:sdtPr><w:dataBinding w:xpath="/x" w:storeItemID="{1}"/></w:sdtPr>'
+        "<w:sdtContent><w:p><w:r><w:t>95,2</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+    )
+    parts = word_parts(body=control)
+    if where == "customXml":
+        parts = with_custom_xml(parts)
+    return packed(signed(parts, leave_out=("/customXml/item1.xml",)))
+
+
+def bomb() -> bytes:
+    """A part that unpacks to more than a thousand times its size."""
+    return packed({**signed(word_parts()), "word/media/big.bin": bytes(64 * 1024 * 1024)})
+
+
+def local_name_differs() -> bytes:
+    """The local header of the document bears another name than the directory."""
+    return with_local_name(packed(signed(word_parts())), b"word/document.xml", b"word/dokument.xml")
+
+
+def _origin_with_content() -> bytes:
+    return packed({**signed(word_parts()), "_xmlsignatures/origin.sigs": b"<w:people/>"})
+
+
+def _manifest_reference_twice() -> bytes:
+    text = signed(word_parts())[SIGNATURE].decode()
+    start = text.index('<Reference URI="/word/styles.xml')
+    again = text[start : text.index("</Reference>", start) + len("</Reference>")]
+    certificate, key = a_signer()
+    package_object = text[text.index('<Object Id="idPackageObject"') : text.index("</Object>") + len("</Object>")]
+    package_object = package_object.replace(again, again + again)
+    references = [reference("#idPackageObject", with_dsig(package_object), "sha256", kind=DSIG + "Object")]
+    made = signature_xml(signed_info(references, key, "sha256"), key, [certificate], "sha256", objects=package_object)
+    return packed({**signed(word_parts()), SIGNATURE: made.encode()})
+
+
+# What is attacked or broken: maker, and the answer that must be given ("not passed": any of the others).
+ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
+    # signatures.md 3.2: content injection, content masking.
+    "part-added-people": (lambda: new_part("http://schemas.microsoft.com/office/2011/relationships/people", "people.xml", PEOPLE, b"<p/>"), "indeterminate"),
+    "part-added-header": (lambda: new_part("header", "header1.xml", WORD_TYPE + "header+xml", f'<w:hdr xmlns:w="{WORD}"/>'.encode()), "indeterminate"),
+    "part-added-without-relationship": (lambda: packed({**signed(word_parts()), "word/people.xml": b"<p/>"}), "indeterminate"),
+    "part-added-in-trash": (lambda: packed({**signed(word_parts()), "[trash]/0000.dat": b"x"}), "indeterminate"),
+    "styles-put-back": (lambda: packed(signed(word_parts(), leave_out=("/word/styles.xml",))), "indeterminate"),
+    "font-put-back": (lambda: new_part("fontTable", "fontTable.xml", WORD_TYPE + "fontTable+xml", f'<w:fonts xmlns:w="{WORD}"/>'.encode()), "indeterminate"),
+    # Universal forgery, malicious repair, legacy wrapping, empty signature.
+    "signature-over-own-object-only": (lambda: signature_of_something_else('<Object Id="x">a</Object>', "#x", f'<Object xmlns="{DSIG}" Id="x">a</Object>'.encode()), "failed"),
+    "signature-over-file-outside": (lambda: signature_of_something_else("", "file:///etc/hostname", b"x"), "failed"),
+    "signature-over-another-package": (foreign_signature, "failed"),
+    "second-main-document": (second_main_document, "indeterminate"),
+    "main-part-of-another-type": (evil_type, "indeterminate"),
+    "old-streams-signed-document-not": (legacy_wrapping, "indeterminate"),
+    "signature-part-empty": (lambda: packed({**signed(word_parts()), SIGNATURE: b""}), "failed"),
+    "signature-part-not-xml": (lambda: packed({**signed(word_parts()), SIGNATURE: b"<Signature"}), "failed"),
+    # ZIP with two readings.
+    "zip-local-name-differs": (local_name_differs, "failed"),
+    "zip-entry-twice": (lambda: with_second_entry(signed(word_parts()), "word/document.xml", word_parts("99")["word/document.xml"]), "failed"),
+    "zip-entry-twice-but-for-case": (lambda: packed({**signed(word_parts()), "word/DOCUMENT.xml": b"<x/>"}), "failed"),
+    "zip-bytes-before": (lambda: with_bytes_before(packed(signed(word_parts())), b"%!PS-Adobe\n"), "indeterminate"),
+    "zip-bytes-after": (lambda: packed(signed(word_parts())) + b"<html>", "indeterminate"),
+    "zip-cut-off": (lambda: packed(signed(word_parts()))[:-40], "failed"),
+    "zip-bomb": (bomb, "failed"),
+    # The bytes themselves.
+    "document-changed": (lambda: packed(replaced(signed(word_parts()), "word/document.xml", b"95,2", b"99,9")), "failed"),
+    "styles-changed": (lambda: packed(replaced(signed(word_parts()), "word/styles.xml", b"<w:styles ", b"<w:styles  ")), "failed"),
+    "part-removed": (lambda: packed(_without(signed(word_parts()), "word/styles.xml")), "failed"),
+    "content-type-changed": (lambda: packed(replaced(signed(word_parts()), "[Content_Types].xml", b"styles+xml", b"settings+xml")), "failed"),
+    "relationship-retargeted": (lambda: packed(replaced(signed(word_parts()), RELS, b"styles.xml", b"styleX.xml")), "failed"),
+    "relationship-added-external-template": (lambda: packed(with_relationship(signed(word_parts()), RELS, "attachedTemplate", "http://evil.example/t.dotm", "External")), "indeterminate"),
+    "relationship-added-to-root": (lambda: packed(with_relationship(signed(word_parts()), "_rels/.rels", f"{OFFICE_RELS}/glossaryDocument", "word/styles.xml")), "indeterminate"),
+    "signature-value-changed": (lambda: _edited("<SignatureValue>", "<SignatureValue>AAAA"), "failed"),
+    "digest-in-signed-info-changed": (lambda: _edited('URI="#idOfficeObject"', 'URI="#idPackageObject"'), "failed"),
+    "signing-time-changed": (lambda: _edited("<xd:SigningTime>2019", "<xd:SigningTime>2018"), "failed"),
+    "manifest-entry-changed": (lambda: _edited("/word/styles.xml?", "/word/stylez.xml?"), "failed"),
+    "manifest-entry-twice": (_manifest_reference_twice, "failed"),
+    # Shape of the signature.
+    "id-repeated": (id_repeated, "failed"),
+    "doctype-in-signature": (lambda: packed({**signed(word_parts()), SIGNATURE: b"<!DOCTYPE Signature>" + signed(word_parts())[SIGNATURE].split(b"?>", 1)[1]}), "failed"),
+    "doctype-in-relationships": (lambda: packed({**signed(word_parts()), RELS: b"<!DOCTYPE Relationships>" + word_parts()[RELS]}), "failed"),
+    "compatibility-markup-in-signature": (lambda: _edited("<SignatureProperties>", '<mc:AlternateContent xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"/><SignatureProperties>'), "failed"),
+    "hmac-instead-of-signature": (lambda: _edited("http://www.w3.org/2001/04/xmldsig-more#rsa-sha256", "http://www.w3.org/2001/04/xmldsig-more#hmac-sha256"), "unsupported"),
+    "xslt-transform": (lambda: _edited('<Transform Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/></Transforms><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue>', '<Transform Algorithm="http://www.w3.org/TR/1999/REC-xslt-19991116"/></Transforms><DigestMethod Algorithm="http://www.w3.org/2001/04/xmlenc#sha256"/><DigestValue>'), "failed"),
+    "signature-unlinked": (lambda: packed({**signed(word_parts()), "_rels/.rels": word_parts()["_rels/.rels"]}), "failed"),
+    "signature-type-changed": (lambda: packed(replaced(signed(word_parts()), "[Content_Types].xml", _SIGNATURE_TYPE.encode(), b"application/xml")), "failed"),
+    "origin-with-content": (_origin_with_content, "indeterminate"),
+    # Certificate and properties.
+    "certificate-exchanged": (certificate_exchanged, "indeterminate"),
+    "certificate-exchanged-unbound": (certificate_exchanged_unbound, "failed"),
+    "another-certificate-bound": (another_certificate_bound, "indeterminate"),
+    "certificate-removed": (lambda: packed(replaced(replaced(signed(word_parts()), SIGNATURE, b"<X509Certificate>", b"<X509SubjectName>"), SIGNATURE, b"</X509Certificate>", b"</X509SubjectName>")), "indeterminate"),
+    "properties-not-signed": (properties_not_signed, "indeterminate"),
+    # Unsigned data that signed text shows.
+    "content-control-bound-to-unsigned-data": (bound_control, "indeterminate"),
+    "content-control-bound-to-properties": (lambda: bound_control("properties"), "indeterminate"),
+    "custom-xml-under-another-name": (lambda: packed(signed(with_custom_xml(word_parts(), "word/people.xml"), leave_out=("/word/people.xml",))), "indeterminate"),
+    "slides-left-out-of-the-show": (lambda: packed(signed(slide_parts("<p:showPr><p:sldRg st='1' end='1'/></p:showPr>"), leave_out=("/ppt/presProps.xml",))), "indeterminate"),
+    "second-signature-broken": (lambda: packed(replaced(signed(signed(word_parts()), by="Giám đốc"), "_xmlsignatures/sig2.xml", b"<SignatureValue>", b"<SignatureValue>AAAA")), "failed"),
+}  # fmt: skip
+
+# What is lawful, or only to be told.
+LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
+    "signed-word": (lambda: packed(signed(word_parts())), "passed"),
+    "signed-sheet": (lambda: packed(signed(sheet_parts())), "passed"),
+    "signed-slides": (lambda: packed(signed(slide_parts())), "passed"),
+    "signed-with-elliptic-key": (lambda: packed(signed(word_parts(), kind="ec")), "passed"),
+    "signed-without-properties": (lambda: packed(signed(word_parts(), xades=False)), "passed"),
+    "signed-with-time-stamp": (lambda: packed(signed(word_parts(), stamp=time_stamp)), "passed"),
+    "signed-with-useless-time-stamp": (lambda: packed(signed(word_parts(), stamp=lambda octets: time_stamp(octets, of=b"x"))), "passed"),
+    "signed-twice": (lambda: packed(signed(signed(word_parts()), by="Giám đốc")), "passed"),
+    "signed-external-template": (lambda: packed(signed(with_relationship(word_parts(), RELS, "attachedTemplate", "file:///C:/Normal.dotm", "External"))), "passed"),
+    "signed-macros": (lambda: packed(signed(with_type({**with_relationship(word_parts(), RELS, "http://schemas.microsoft.com/office/2006/relationships/vbaProject", "vbaProject.bin"), "word/vbaProject.bin": b"m"}, "/word/vbaProject.bin", "application/vnd.ms-office.vbaProject"))), "passed"),
+    "properties-changed": (lambda: packed(replaced(signed(word_parts()), "docProps/core.xml", b"/>", b"> </cp:coreProperties>")), "passed"),
+    "custom-xml-left-unsigned": (lambda: packed(signed(with_custom_xml(word_parts()), leave_out=("/customXml/item1.xml",))), "passed"),
+    "slide-settings-left-unsigned": (lambda: packed(signed(slide_parts(), leave_out=("/ppt/presProps.xml", "/ppt/viewProps.xml"))), "passed"),
+    "unsigned-word": (lambda: packed(word_parts()), "unsigned"),
+    "unsigned-cut-off": (lambda: packed(word_parts())[:-40], "unreadable"),
+}  # fmt: skip
+
+
+def main() -> None:
+    """Write every asset into tests/assets/ooxml."""
+    for folder, table in (("attacks", ATTACKS), ("lawful", LAWFUL)):
+        (FOLDER / folder).mkdir(parents=True, exist_ok=True)
+        for name, (maker, _) in table.items():
+            (FOLDER / folder / f"{name}.docx").write_bytes(maker())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,149 @@
+"""Every way in which a signed Office file is attacked, broken or lawfully left, with the answer that must be given."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from signatures.formats import ooxml
+from signatures.question import Document, Question
+from signatures.report import ChangedAfter, Covers, Verdict
+from tests.assets.make_ooxml import ATTACKS, LAWFUL, RELS
+from tests.makers_ooxml import (
+    LATER,
+    NOW,
+    codes,
+    integrity,
+    packed,
+    replaced,
+    signed,
+    slide_parts,
+    time_stamp,
+    with_custom_xml,
+    with_relationship,
+    word_parts,
+)
+
+FOLDER = Path(__file__).parents[1] / "assets" / "ooxml"
+
+
+@pytest.mark.parametrize("name", sorted(ATTACKS))
+def test_no_attack_on_an_office_file_passes(name: str) -> None:
+    """The asset named after its defect gets the answer its class requires, and never `passed` or `unsigned`."""
+    report = integrity((FOLDER / "attacks" / f"{name}.docx").read_bytes(), name)
+    assert report.verdict is Verdict(ATTACKS[name][1]), report
+    assert all(one.intact is not True for one in report.signatures if one.verdict is report.verdict)
+
+
+@pytest.mark.parametrize("name", sorted(LAWFUL))
+def test_lawful_office_files_get_their_due(name: str) -> None:
+    """What Office itself does to a file is no reason for an alarm."""
+    report = integrity((FOLDER / "lawful" / f"{name}.docx").read_bytes(), name)
+    assert report.verdict is Verdict(LAWFUL[name][1]), report
+
+
+def test_every_office_asset_is_in_the_table() -> None:
+    """An asset without an expected answer would be tested by nobody."""
+    for folder, table in (("attacks", ATTACKS), ("lawful", LAWFUL)):
+        assert {file.stem for file in (FOLDER / folder).glob("*.docx")} == set(table)
+
+
+def test_a_sound_signature_is_told_in_full() -> None:
+    """Level, cover, claimed time, algorithms and signer of an ordinary signed document."""
+    finding = integrity(packed(signed(word_parts()))).signatures[0]
+    assert (finding.level, finding.covers, finding.changed_after) == ("B-B", Covers.WHOLE, ChangedAfter.NOTHING)
+    assert (finding.claimed_at, finding.digest_algorithm, finding.signature_algorithm) == (NOW, "sha256", "rsa-sha256")
+    assert finding.signer is not None
+    assert finding.signer.common_name == "Sở Nội vụ"
+    assert finding.intact is True
+
+
+def test_a_good_time_stamp_proves_the_time_and_raises_the_level() -> None:
+    """The stamp is over the signature value; what it proves is told with its witness."""
+    finding = integrity(packed(signed(word_parts(), stamp=time_stamp))).signatures[0]
+    assert (finding.level, finding.proven_at, finding.proven_by) == ("B-T", NOW, "timestamp")
+
+
+def test_a_stamp_over_something_else_proves_nothing_and_costs_nothing_more() -> None:
+    """A bad time stamp costs only its proof (contract section 3)."""
+    data = packed(signed(word_parts(), stamp=lambda octets: time_stamp(octets, of=b"x")))
+    finding = integrity(data).signatures[0]
+    assert (finding.verdict, finding.proven_by, finding.level) == (Verdict.PASSED, None, "B-B")
+
+
+def test_each_of_two_signers_is_judged() -> None:
+    """A later signature does not disturb an earlier one, and a broken one does not hide behind a good one."""
+    both = signed(signed(word_parts()), by="Giám đốc")
+    assert {one.signer.common_name for one in integrity(packed(both)).signatures if one.signer} == {
+        "Sở Nội vụ",
+        "Giám đốc",
+    }
+    broken = replaced(both, "_xmlsignatures/sig1.xml", b"<SignatureValue>", b"<SignatureValue>AAAA")
+    assert {one.verdict for one in integrity(packed(broken)).signatures} == {Verdict.PASSED, Verdict.FAILED}
+
+
+def test_a_renamed_file_is_not_taken_for_what_its_name_says() -> None:
+    """A presentation named .docx is signed, but not what the reader thinks."""
+    report = integrity(packed(signed(slide_parts())), "phieu.docx")
+    assert report.verdict is Verdict.INDETERMINATE
+    assert "NOT_FULLY_SIGNED" in codes(report)
+
+
+@pytest.mark.parametrize(
+    "field",
+    [
+        pytest.param("<w:r><w:instrText> CITATION Ng19 </w:instrText></w:r>", id="a citation field"),
+        pytest.param('<w:fldSimple w:instr=" BIBLIOGRAPHY "/>', id="a bibliography"),
+        pytest.param("<w:sdt><w:sdtPr><w:citation/></w:sdtPr></w:sdt>", id="a citation control"),
+    ],
+)
+def test_unsigned_sources_are_not_tolerated_where_the_text_cites_them(field: str) -> None:
+    """Custom XML that holds the sources shows in a document that cites them."""
+    parts = with_custom_xml(word_parts(body=f"<w:p>{field}</w:p>"))
+    report = integrity(packed(signed(parts, leave_out=("/customXml/item1.xml",))))
+    assert report.verdict is Verdict.INDETERMINATE
+    assert "NOT_FULLY_SIGNED" in codes(report)
+
+
+def test_text_in_an_encoding_that_cannot_be_searched_counts_as_bound() -> None:
+    """In UTF-16 a binding cannot be looked for as bytes, so unsigned data beside it is not tolerated."""
+    parts = with_custom_xml(word_parts())
+    document = parts["word/document.xml"].decode()
+    parts["word/document.xml"] = f'<?xml version="1.0" encoding="UTF-16"?>{document}'.encode("utf-16")
+    report = integrity(packed(signed(parts, leave_out=("/customXml/item1.xml",))))
+    assert report.verdict is Verdict.INDETERMINATE
+
+
+def test_an_unsigned_external_relationship_is_told_with_its_kind() -> None:
+    """The clerk reads what was added."""
+    data = packed(with_relationship(signed(word_parts()), RELS, "attachedTemplate", "http://evil.example/", "External"))
+    reasons = integrity(data).signatures[0].reasons
+    assert any("attachedTemplate" in one.detail for one in reasons if one.code == "NOT_FULLY_SIGNED")
+
+
+def test_without_trust_nothing_passes() -> None:
+    """A sound signature of a certificate that nobody vouches for is at best indeterminate."""
+    report = ooxml.inspect(Document("phieu.docx", packed(signed(word_parts()))), Question(at=LATER))
+    assert report.verdict is Verdict.INDETERMINATE
+    assert report.signatures[0].intact is True
+
+
+def test_sha1_is_for_a_person_unless_only_integrity_is_asked() -> None:
+    """The digest alone never fails a signature, and never passes it unseen."""
+    data = packed(signed(word_parts(), digest="sha1"))
+    judged = ooxml.inspect(Document("phieu.docx", data), Question(at=LATER))
+    assert "XML_WEAK_DIGEST" in codes(judged)
+    assert integrity(data).verdict is Verdict.PASSED
+
+
+def test_an_archive_that_holds_an_office_file_is_no_office_file() -> None:
+    """Stored without compression, the inner file's names stand among the archive's bytes."""
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as archive:
+        archive.writestr("phieu.docx", packed(signed(word_parts())))
+    assert not ooxml.recognises(Document("phieu.zip", out.getvalue()))
+    assert ooxml.recognises(Document("phieu.docx", packed(word_parts())))
+    assert ooxml.recognises(Document("phieu.docx", packed(word_parts())[:-30]))
