@@ -141,8 +141,10 @@ class OfficeClerk:
         moved = msgspec.structs.replace(book.file.campaign, closes=closes)
         shifts = []
         for one in self._judged(book):
-            before = one.timeliness or judge(one.counted_at or one.received_at, book.file.campaign)
-            after = judge(one.counted_at or one.received_at, moved)
+            # The delivery's own moment: `counted_at` may be an earlier version's.
+            own = min(one.received_at, one.received_at_earliest or one.received_at)
+            before = one.timeliness or judge(own, book.file.campaign)
+            after = judge(own, moved)
             if before is not after:
                 shifts.append(Shift(one.id, one.receipt_no, one.agency, one.received_at, before, after))
         return tuple(shifts)
