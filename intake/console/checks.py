@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from intake.console.words import SIGNATURES, TIMELINESS, Tone, word
+from intake.console.words import TIMELINESS, Tone, signature_word, word
 from intake.steps.decide import REMARKS_ONLY
 from storage.records import Delivery, Why
 
@@ -73,7 +73,7 @@ def checks_of(
     known = ABOUT_SIGNATURE | ABOUT_AGENCY | ABOUT_FORM | ABOUT_YEAR | ABOUT_TIME
     rest = tuple(one for one in delivery.reasons if one.code not in known)
     lines = [
-        _integrity(deciding),
+        _integrity(delivery, deciding),
         _signature(delivery, of(ABOUT_SIGNATURE)),
         _certificate(deciding),
         _agency(delivery, agency_name, of(ABOUT_AGENCY)),
@@ -86,12 +86,19 @@ def checks_of(
     return tuple(lines)
 
 
-def _integrity(signatures: Sequence[Mapping[str, Any]]) -> Check:
+def reasons_against(delivery: Delivery) -> tuple[Why, ...]:
+    """Return the reasons that keep a delivery waiting; what is merely worth telling is left out."""
+    return tuple(one for one in delivery.reasons if one.code not in REMARKS_ONLY)
+
+
+def _integrity(delivery: Delivery, signatures: Sequence[Mapping[str, Any]]) -> Check:
     asked = "Toàn vẹn nội dung"
     if not signatures:
         return Check(asked, "quiet", "Không có chữ ký số để đối chiếu")
     if any(one["intact"] is False or one["changed_after"] == "forbidden" for one in signatures):
         return Check(asked, "bad", "Nội dung đã bị thay đổi so với bản được ký")
+    if any(one.code == "SEALED_AFTER_CHANGE" for one in delivery.reasons):
+        return Check(asked, "good", "Nguyên vẹn; số, ngày văn bản được ghi trước khi đóng dấu")
     if any(one["intact"] is None or one["changed_after"] == "unknown" for one in signatures):
         return Check(asked, "wait", "Chưa kết luận được")
     if any(one["changed_after"] == "visible" for one in signatures):
@@ -105,7 +112,7 @@ def _signature(delivery: Delivery, reasons: tuple[Why, ...]) -> Check:
     asked = "Chữ ký số"
     if delivery.signature is None:
         return Check(asked, "quiet", "Chưa xét", reasons)
-    told = word(SIGNATURES, delivery.signature)
+    told = signature_word(delivery)
     # A valid signature that is not the one required (a person's where the agency's is asked for) is not yet good.
     tone = _worst(reasons) if told.tone == "good" and _worst(reasons) != "good" else told.tone
     return Check(asked, tone, told.vi, reasons)

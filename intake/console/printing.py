@@ -71,6 +71,8 @@ def environment(desk: Desk) -> Environment:
         "letter_kind": lambda key: words.word(words.LETTER_KINDS, key),
         "role_words": lambda key: words.ROLES.get(key, str(key)),
         "witness_words": lambda key: words.WITNESSES.get(key, key),
+        "signature_of": words.signature_word,
+        "health_name": words.health_name,
         "said": _said,
         "event_words": lambda key: words.EVENTS.get(key, key),
         "file_role": lambda key: words.FILE_ROLES.get(key, key),

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from starlette.responses import Response
 
+from intake.console.checks import reasons_against
 from intake.console.visit import Visit
 from intake.console.words import CHANNELS, SIGNATURES, STATES, TIMELINESS
 from storage.queries import LogFilter
@@ -128,6 +129,7 @@ def queue(visit: Visit) -> Response:
         "queue.html",
         title="Chờ quyết định",
         waiting=waiting[:MAX_QUEUE],
+        against_of=reasons_against,
         total=len(waiting),
         names=names_of(visit),
         pending={one.delivery_id: one for one in desk.ledger.pending()},

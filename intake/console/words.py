@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from storage.records import Action, LetterKind, LetterState, Role
+from storage.records import Action, Delivery, LetterKind, LetterState, Role
 
 Tone = Literal["good", "wait", "warn", "bad", "quiet", "info"]
 
@@ -167,7 +167,38 @@ EVENTS: Mapping[str, str] = {
     "letter_withheld": "Giữ lại thư, không gửi",
 }
 
+# A person signed, number and date were stamped, the seal closed: lawful (the flow filed it for that reason), though
+# the first signature taken alone cannot be concluded on.
+SEALED = Word("Hợp lệ (đã ghi số)", "lawful: signed, numbered, then sealed by the agency", "good", "check")
+
+# What the doctor looks at (intake/doctor.py), by its short names.
+HEALTH_NAMES: Mapping[str, str] = {
+    "campaign": "Đợt đánh giá",
+    "database": "Cơ sở dữ liệu",
+    "vault": "Kho lưu bản gốc",
+    "smtp": "Máy chủ gửi thư",
+    "clock": "Đồng hồ",
+    "trust": "Chứng thư tin cậy",
+    "letters": "Thư phúc đáp",
+    "shelf": "Văn bản bị gác",
+    "daemon": "Tiến trình tiếp nhận",
+    "disk": "Đĩa",
+}
+
 UNKNOWN = Word("–", "not known", "quiet", "empty")
+
+
+def signature_word(delivery: Delivery) -> Word:
+    """Return the word for a delivery's signature as it was taken, not merely as the form's verdict is called."""
+    if delivery.signature == "indeterminate" and any(one.code == "SEALED_AFTER_CHANGE" for one in delivery.reasons):
+        return SEALED
+    return word(SIGNATURES, delivery.signature)
+
+
+def health_name(name: str) -> str:
+    """Return what the doctor looked at, in Vietnamese; a source keeps its own name."""
+    kind, _, rest = name.partition(" ")
+    return f"Nguồn {rest}" if kind == "source" and rest else HEALTH_NAMES.get(name, name)
 
 
 def word(table: Mapping[str, Word], key: str | None) -> Word:
