@@ -103,8 +103,10 @@ def _integrity(delivery: Delivery, signatures: Sequence[Mapping[str, Any]]) -> C
         return Check(asked, "wait", "Chưa kết luận được")
     if any(one["changed_after"] == "visible" for one in signatures):
         return Check(asked, "wait", "Có nội dung được thêm sau một chữ ký; xem chi tiết chữ ký")
-    if not any(one["covers"] in ("whole", "revision") for one in signatures):
-        return Check(asked, "wait", "Chữ ký không bao trùm toàn bộ tệp")
+    if any(one["covers"] == "partial" for one in signatures):
+        return Check(asked, "wait", "Có chữ ký không bao trùm toàn bộ tệp")
+    if any(one["covers"] == "unknown" for one in signatures):
+        return Check(asked, "wait", "Chưa rõ chữ ký bao trùm những gì")
     return Check(asked, "good", "Nguyên vẹn, đúng như bản đã ký")
 
 

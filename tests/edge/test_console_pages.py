@@ -474,12 +474,11 @@ def test_a_document_sealed_after_it_was_numbered_is_shown_as_good(bureau: Bureau
     ("signature", "line"),
     [
         pytest.param({"intact": False}, "Toàn vẹn nội dung Nội dung đã bị thay đổi", id="altered"),
-        pytest.param(
-            {"changed_after": "forbidden"}, "Toàn vẹn nội dung Nội dung đã bị thay đổi", id="forbidden change"
-        ),
+        pytest.param({"changed_after": "forbidden"}, "Nội dung đã bị thay đổi", id="forbidden change"),
         pytest.param({"intact": None}, "Toàn vẹn nội dung Chưa kết luận được", id="unknown is not no"),
         pytest.param({"changed_after": "visible"}, "Có nội dung được thêm sau một chữ ký", id="visible change"),
-        pytest.param({"covers": "partial"}, "Chữ ký không bao trùm toàn bộ tệp", id="covers a part"),
+        pytest.param({"covers": "partial"}, "Có chữ ký không bao trùm toàn bộ tệp", id="covers a part"),
+        pytest.param({"covers": "unknown"}, "Chưa rõ chữ ký bao trùm những gì", id="cover unknown"),
         pytest.param({"revocation": "revoked"}, "Chứng thư số Đã bị thu hồi", id="revoked"),
         pytest.param({"trusted": False}, "Chứng thư số Không thuộc hệ thống chứng thực", id="not trusted"),
         pytest.param({"trusted": None}, "Chứng thư số Chưa xác minh được", id="trust unknown"),
