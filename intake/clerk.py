@@ -138,6 +138,12 @@ class OfficeClerk:
     def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
         """List the deliveries whose own timeliness would change if grace ended at `closes`."""
         book = current_rules(self._office)
+        if closes.tzinfo is None or closes <= book.file.campaign.closes:
+            present = book.file.campaign.closes.isoformat()
+            raise Refused(
+                f"{closes.isoformat()} is not later than the present end of grace, {present}",
+                remedy="A cut-off is only ever moved in the agencies' favour; name a later instant with its zone.",
+            )
         moved = msgspec.structs.replace(book.file.campaign, closes=closes)
         shifts = []
         for one in self._judged(book):
