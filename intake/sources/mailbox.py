@@ -21,6 +21,9 @@ from storage.records import Arrival, Channel, ClockReading, Delivery, Why
 # fetches the rest, since nothing we verify is so large, and a full disk would stop everybody's mail.
 LARGEST_MAIL_OCTETS = 150 * 1000 * 1000
 
+# A caller may record so many mails in one transaction before the ledger is asked which of them it has.
+UNTOLD_AT_MOST = 256
+
 # Bodies asked for ahead, so that reading one never waits for a round trip; a line to the server is 40 octets each.
 WISHES_AHEAD = 16
 
@@ -182,12 +185,14 @@ class Mailbox:
         try:
             for count, mail in enumerate(reader.mails(chain(fresh, again)), 1):
                 yield mail
-                reader.judge(mail, now)
+                reader.note(mail, now)
                 if count % ROWS_BETWEEN_CURSORS == 0 and listing.complete:
                     memory.put(_cursor_key(folder), reader.cursor.dump())
         except SourceError:
+            reader.look_up_untold()
             self._keep(folder, memory, before, reader.cursor, listing.complete)
             raise
+        reader.look_up_untold()
         self._keep(folder, memory, before, reader.cursor, listing.complete)
         self._looked_at[folder] = now
 
@@ -249,6 +254,7 @@ class Mailbox:
     def _settle_key(self, key: str) -> None:
         how = self._settings.settle
         if how == "leave":
+            self._settled.add(key)
             return
         folder, validity, uid = _split(key)
         prefix = self._prefixes.get(folder)
@@ -300,9 +306,10 @@ class Mailbox:
             return True
         return False
 
-    def was_settled(self, key: str) -> bool:
-        """Whether nothing is left to be done at the source about the mail of `key`."""
-        return self._settings.settle == "leave" or key in self._settled
+    @property
+    def settles(self) -> bool:
+        """Whether anything is to be done at the source once the ledger has a mail."""
+        return self._settings.settle != "leave"
 
 
 _SETTLER = "\0settler"  # No folder can have this name (RFC 9051, 5.1).
@@ -328,6 +335,7 @@ class _Reader:
         self._closings = closings
         self._ahead: deque[tuple[MailRow, bool]] = deque()
         self._wished: dict[int, MailRow] = {}
+        self._untold: deque[_Mail] = deque()
         self._is_fetching = False
         self._is_careful = False
         self._conversations = 1
@@ -346,7 +354,11 @@ class _Reader:
     def cursor(self) -> Cursor:
         """How far the ledger has the folder; mails that are still on their way below it are holes in it."""
         cursor = self._cursor
-        under_way = [*self._wished, *(row.uid for row, is_known in self._ahead if not is_known)]
+        under_way = [
+            *(mail.row.uid for mail in self._untold),
+            *self._wished,
+            *(row.uid for row, is_known in self._ahead if not is_known),
+        ]
         for uid in under_way:
             if uid < cursor.next_uid and uid not in cursor.holes:
                 cursor = cursor.with_hole(uid, Hole(0, _LONG_AGO))
@@ -384,17 +396,39 @@ class _Reader:
                 continue
             yield _Mail(self, self._wished.pop(body.uid), body)
 
-    def judge(self, mail: _Mail, now: datetime) -> None:
-        """After a mail was offered: move the cursor past it, and leave a hole if the ledger does not have it."""
+    def note(self, mail: _Mail, now: datetime) -> None:
+        """
+        Take note of what became of a mail that was offered: move the cursor past it, and leave a hole if it failed.
+
+        A caller that records several mails in one transaction settles them later: such a mail stays open until it is
+        settled, or until the ledger is asked for it. Until then the cursor counts it as a hole.
+        """
         uid = mail.row.uid
-        hole: Hole | None = None
-        if not self._memory.knows(mail.key):
+        if mail.failed:
             hole = (self._cursor.holes.get(uid) or Hole(0, now)).failed(now, mail.octets)
             if hole.tries >= TRIES_TO_REMARK:
                 self._mailbox._remark("MAIL_NOT_OBTAINED", f"{self.folder}, UID {uid}: {hole.tries}")
-        elif not self._mailbox.was_settled(mail.key):
-            hole = Hole(0, now)
-        self._cursor = self._cursor.past(mail.row).with_hole(uid, hole)
+            self._cursor = self._cursor.past(mail.row).with_hole(uid, hole)
+            return
+        self._untold.append(mail)
+        while self._untold and (len(self._untold) > UNTOLD_AT_MOST or self._is_settled(self._untold[0])):
+            self._look_up(self._untold.popleft())
+
+    def look_up_untold(self) -> None:
+        """At the end of a look: ask the ledger for the mails whose fate nobody has told."""
+        while self._untold:
+            self._look_up(self._untold.popleft())
+
+    def _look_up(self, mail: _Mail) -> None:
+        hole: Hole | None = None
+        if not self._is_settled(mail):
+            known = self._memory.knows(mail.key)
+            if not known or self._mailbox.settles:
+                hole = self._cursor.holes.get(mail.row.uid) or Hole(0, _LONG_AGO)
+        self._cursor = self._cursor.past(mail.row).with_hole(mail.row.uid, hole)
+
+    def _is_settled(self, mail: _Mail) -> bool:
+        return mail.key in self._mailbox._settled
 
     def headers_only(self, row: MailRow) -> bool:
         """Whether the mail is too large to be stored, by its size or by what came when it was tried."""
@@ -465,6 +499,7 @@ class _Mail:
         self._key = reader.key(row.uid)
         self._headers_only = reader.headers_only(row)
         self.row = row
+        self.failed = False
         self.octets: int | None = None
 
     @property
@@ -479,6 +514,7 @@ class _Mail:
         Raises SourceError when it is empty, shorter than RFC822.SIZE, or cannot be had now; what was written
         by then is to be thrown away. After ALIKE_TO_BELIEVE equal answers a short one counts as whole.
         """
+        self.failed = True
         try:
             self.octets = self._reader.fetch(self.row, self._body, into)
         except SizeTooLarge as trouble:
@@ -490,6 +526,7 @@ class _Mail:
                 f"{self.octets} octets came, the server had said {self.row.octets}",
                 octets=self.octets,
             )
+        self.failed = False
 
     def arrival(self, stored: Stored, seen_at: datetime) -> Arrival:
         """
