@@ -120,6 +120,7 @@ deliveries = Table(
     CheckConstraint("state <> 'linked' OR linked_to IS NOT NULL", name="linked_to_something"),
     CheckConstraint("size >= 0", name="size"),
     Index("ix_deliveries_queue", "state", "attempts", "received_at", "id"),
+    Index("ix_deliveries_state", "state", "received_at", "id"),
     Index("ix_deliveries_received", "received_at", "id"),
     Index("ix_deliveries_agency", "campaign", "agency", "received_at"),
     Index("ix_deliveries_bytes", "sha256", "source"),

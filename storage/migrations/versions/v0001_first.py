@@ -181,6 +181,7 @@ def _make_tables() -> None:
     op.create_index("ix_deliveries_message", "deliveries", ["message_id"])
     op.create_index("ix_deliveries_queue", "deliveries", ["state", "attempts", "received_at", "id"])
     op.create_index("ix_deliveries_received", "deliveries", ["received_at", "id"])
+    op.create_index("ix_deliveries_state", "deliveries", ["state", "received_at", "id"])
     op.create_index(
         "uq_deliveries_operative",
         "deliveries",
