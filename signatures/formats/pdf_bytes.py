@@ -177,17 +177,19 @@ def _same_in_signed(field: SignatureField, view: View, signed: View) -> Reason |
 
     Source: the dictionary-spoofing and wrapping attacks; the file must show what was signed.
     """
-    for candidate in signature_fields(signed, fields_of(signed)):
-        if candidate.name != field.name:
-            continue
+    named = [one for one in signature_fields(signed, fields_of(signed)) if one.name == field.name]
+    for candidate in named:
         if candidate.holder is None or field.holder is None or candidate.dictionary is None:
-            break
+            continue
         if candidate.holder.number != field.holder.number:
-            return Reason("SIGNATURE_REPLACED", "another object is the field's value since")
+            # Two fields may bear one name; the one that is meant holds the same object.
+            continue
         # /Data leads to the catalogue; the changes made to that are judged by themselves.
         if not same_through(view, field.dictionary, signed, candidate.dictionary, frozenset({"Data"})):
             return Reason("SIGNATURE_REPLACED", "the signature dictionary differs from the signed one")
         return None
+    if named:
+        return Reason("SIGNATURE_REPLACED", "another object is the field's value since")
     return Reason("SIGNATURE_NOT_IN_SIGNED_PART", "the signed bytes hold no such signature field")
 
 

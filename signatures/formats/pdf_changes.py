@@ -95,6 +95,9 @@ _CATALOG_UPKEEP = frozenset(
     }
 )  # fmt: skip
 _CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
+# Page attributes that may stand on the page or above it, or be left out where they are the default.
+_INHERITED = frozenset({"MediaBox", "CropBox", "Rotate", "Resources", "UserUnit"})
+_DEFAULTS: dict[str, Value] = {"Rotate": 0, "UserUnit": 1}
 _PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
 _FORM_FREE = frozenset({"SigFlags", "DA", "Q", "NeedAppearances", "CO", "DR"})
 _WIDGET_LOOKS = frozenset({"AP", "AS", "MK", "DA", "Q", "BS", "Border", "DR", "DS", "H"})
@@ -182,6 +185,8 @@ class _Comparison:
         """Yield every change, graded without regard to permissions."""
         old, new = self.old, self.new
         for number in self._touched(guarded):
+            if self._same_place(number):
+                continue
             before, after = old.get(number), new.get(number)
             if _is_plumbing(before):
                 before = None
@@ -189,6 +194,8 @@ class _Comparison:
                 after = None
             if not same(before, after):
                 self.different[number] = (before, after)
+                if _ambiguous(after):
+                    yield Change(Grade.UNKNOWN, Act.CONTENT, "DICTIONARY_KEY_TWICE", f"object {number}")
         self._old_fields = _by_number(old, fields_of(old))
         self._new_fields = _by_number(new, fields_of(new))
         yield from self._trailers()
@@ -213,6 +220,13 @@ class _Comparison:
             for reference in (_reference(before, "AP"),)
             if reference > 0 and reference != _reference(after, "AP") and reference not in self.different
         ]
+
+    def _same_place(self, number: int) -> bool:
+        """Say whether both revisions find the object at the same place (some writers repeat the whole table)."""
+        before, after = self.old.locate(number), self.new.locate(number)
+        if before is None or before != after:
+            return before is None and after is None
+        return before.kind != "c" or self.old.locate(before.place) == self.new.locate(before.place)
 
     def _touched(self, guarded: Guarded) -> Iterator[int]:
         seen: set[int] = set()
@@ -250,6 +264,19 @@ class _Comparison:
             return
         yield from self._catalog(catalogs[0], catalogs[1])
 
+    def _differing(self, before: Dictionary, after: Dictionary) -> list[str]:
+        """Return the keys whose values differ; one written out here and referred to there is the same."""
+        return [key for key in {**before, **after} if not self._equal(before.get(key), after.get(key))]
+
+    def _equal(self, before: Value, after: Value) -> bool:
+        if same(before, after):
+            return True
+        if isinstance(before, Ref) and isinstance(after, Ref) and before.number == after.number:
+            return False
+        if not (isinstance(before, Ref) or isinstance(after, Ref)):
+            return False
+        return same(self.old.resolve(before), self.new.resolve(after))
+
     def _by_itself(self, number: int, before: Value, after: Value) -> list[Change] | None:
         """Compare an object whose signed value tells its kind; None for one whose uses must be looked up."""
         if isinstance(before, Dictionary):
@@ -280,7 +307,7 @@ class _Comparison:
         return None
 
     def _catalog(self, before: Dictionary, after: Dictionary) -> Iterator[Change]:
-        for key in _differing(before, after):
+        for key in self._differing(before, after):
             if key == "AcroForm":
                 one = self.old.entry(before, key)
                 two = self.new.entry(after, key)
@@ -294,7 +321,7 @@ class _Comparison:
                 yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"/{key}")
 
     def _form(self, before: Dictionary, after: Dictionary) -> Iterator[Change]:
-        for key in _differing(before, after):
+        for key in self._differing(before, after):
             if key == "Fields":
                 yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
             elif key in _FORM_FREE:
@@ -348,7 +375,9 @@ class _Comparison:
         return isinstance(signature, Dictionary) and self.new.entry(signature, "SubFilter") == "ETSI.RFC3161"
 
     def _page(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
-        for key in _differing(before, after):
+        for key in self._differing(before, after):
+            if key in _INHERITED and self._inherits_same(number, key):
+                continue
             if key == "Annots":
                 yield from self._annotation_list(number, self.old.entry(before, key), self.new.entry(after, key))
             elif key == "Contents":
@@ -362,8 +391,13 @@ class _Comparison:
             else:
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGE_CHANGED", f"/{key}", page=number)
 
+    def _inherits_same(self, page: int, key: str) -> bool:
+        """Say whether a page attribute has the same effect as before, wherever it is written (ISO 32000-1, 7.7.3.4)."""
+        before, after = _effective(self.old, page, key), _effective(self.new, page, key)
+        return same(before, after)
+
     def _page_node(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
-        for key in _differing(before, after):
+        for key in self._differing(before, after):
             if key == "Resources":
                 yield from self._resources(number, before.get(key), after.get(key))
             else:
@@ -473,7 +507,7 @@ class _Comparison:
 
     def _annotation(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
         known = self._old_fields.get(number) or self._new_fields.get(number)
-        keys = _differing(before, after)
+        keys = self._differing(before, after)
         if known is None:
             yield from self._comment(number, before, after, keys)
         elif known.kind == "Sig":
@@ -521,6 +555,8 @@ class _Comparison:
                 yield Change(Grade.PERMITTED, Act.UPKEEP, "")
             elif key in ("T", "FT", "Subtype"):
                 yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+            elif key == "Kids":
+                yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
             else:
                 yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
 
@@ -841,6 +877,15 @@ def _pages_of(view: View) -> list[int]:
     return pages
 
 
+def _effective(view: View, page: int, key: str) -> Value:
+    value = _inherited(view, page, key)
+    if value is None and key == "CropBox":
+        value = _inherited(view, page, "MediaBox")
+    if isinstance(value, list):
+        return [view.resolve(one) for one in value]
+    return _DEFAULTS.get(key) if value is None else value
+
+
 def _inherited(view: View, page: int, key: str) -> Value:
     holder: Value = Ref(page, 0)
     for _ in range(64):
@@ -874,12 +919,24 @@ def _is_plumbing(value: Value) -> bool:
     return isinstance(value, Stream) and value.head.get("Type") in ("XRef", "ObjStm")
 
 
+def _ambiguous(value: Value) -> bool:
+    """Say whether a dictionary in `value` names a key twice: programs differ in which one they take."""
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Stream):
+            item = item.head
+        if isinstance(item, Dictionary):
+            if item.twice:
+                return True
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return False
+
+
 def _is_annotation(value: Dictionary) -> bool:
     return value.get("Type") == "Annot" or ("Subtype" in value and "Rect" in value) or "FT" in value
-
-
-def _differing(before: Dictionary, after: Dictionary) -> list[str]:
-    return [key for key in {**before, **after} if not same(before.get(key), after.get(key))]
 
 
 def _reference(holder: Dictionary | None, key: str) -> int:

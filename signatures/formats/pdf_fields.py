@@ -65,6 +65,13 @@ def form_of(view: View) -> Dictionary | None:
 
 def fields_of(view: View) -> tuple[Field, ...]:
     """Return the leaves of the field tree in its order; TooCostly for a tree beyond all measure."""
+    known = view.kept.get("fields")
+    if not isinstance(known, tuple):
+        known = view.kept["fields"] = _read_fields(view)
+    return known
+
+
+def _read_fields(view: View) -> tuple[Field, ...]:
     form = form_of(view)
     found: list[Field] = []
     seen: set[int] = set()

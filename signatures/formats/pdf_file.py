@@ -119,7 +119,7 @@ class View:
     table said; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
     """
 
-    __slots__ = ("_stack", "end", "file", "rebuilt", "repaired", "sections", "trailer")
+    __slots__ = ("_stack", "end", "file", "kept", "rebuilt", "repaired", "sections", "trailer")
 
     def __init__(self, file: PdfFile, end: int, *, rebuild: bool = True) -> None:
         self.file = file
@@ -127,6 +127,8 @@ class View:
         self.repaired: set[int] = set()
         self.rebuilt = False
         self._stack: set[int] = set()
+        # What others found out about this view and need again (see `pdf_fields.fields_of`).
+        self.kept: dict[str, object] = {}
         try:
             self.sections = self._chain()
             self.trailer = self._trailer()

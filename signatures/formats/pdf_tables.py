@@ -220,6 +220,9 @@ def _read_table(data: bytes, start: int, limit: int) -> Section:
 
 
 def _subsection(data: bytes, place: int, first: int, count: int, limit: int, rows: TableRows) -> int:
+    if first == 1 and data.startswith(b"0000000000 65535 f", place):
+        # Some writers count from one but list the free entry of object 0 all the same.
+        first = 0
     stop = place + 20 * count
     # The rows are regular if the first and the last are, and what follows is not a further row.
     if (
