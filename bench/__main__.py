@@ -1,4 +1,4 @@
-"""Runs every benchmark and prints one table; names on the command line choose among them (`python -m bench drain pdf`)."""
+"""Runs every benchmark and prints one table; names on the command line choose among them."""
 
 from __future__ import annotations
 
