@@ -493,7 +493,7 @@ def token(
     digest: str = "sha256",
     imprint: bytes | None = None,
     certificates: Sequence[bytes] | None = None,
-    attributes: Sequence[bytes] | None = None,
+    bound: bool = True,
 ) -> bytes:
     """An RFC 3161 time-stamp token over `stamped`."""
     info = seq(
@@ -503,8 +503,9 @@ def token(
         integer(7),
         generalized(moment),
     )
-    if attributes is None:
-        attributes = [content_type(TST_INFO), message_digest(info), signing_certificate(stamper.certificate)]
+    attributes = [content_type(TST_INFO), message_digest(info)]
+    if bound:
+        attributes.append(signing_certificate(stamper.certificate))
     papers = (stamper.certificate, *stamper.above) if certificates is None else certificates
     return signed_data(signer(stamper, info, attributes=attributes), content=info, certificates=papers, kind=TST_INFO)
 
