@@ -1,0 +1,280 @@
+"""The console in a real browser: by keyboard alone, on a phone, at double size, in both colour schemes."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+
+from storage.records import LetterKind, Role, State, Why
+from tests.makers_console import PASSWORD, Bureau, a_bureau, a_pdf, served
+
+CHROMIUM = shutil.which("chromium")
+# No sandbox: tests run as root in containers. The rest keeps the browser from calling anywhere by itself.
+ARGUMENTS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *("--disable-component-update", "--disable-sync"),
+]
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 390, "height": 800}
+# A page has fewer stops than this; beyond it the keyboard is trapped.
+MOST_STOPS = 200
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.skipif(CHROMIUM is None, reason="Debian's chromium is not installed (apt-get install chromium)"),
+]
+
+# What counts as text on its ground, by WCAG 2.1, 1.4.3: the ratio of relative luminances, 4.5 or 3 for large text.
+FAINT_TEXTS = """
+() => {
+  const channel = v => { v /= 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; };
+  const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+  const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
+  const parse = text => { canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = text; canvas.fillRect(0, 0, 1, 1);
+    const d = canvas.getImageData(0, 0, 1, 1).data; return [d[0], d[1], d[2], d[3] / 255]; };
+  const ground = element => { let stack = [];
+    for (let e = element; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor);
+      stack.push(c); if (c[3] === 1) break; }
+    let base = [255, 255, 255];
+    for (const c of stack.reverse()) base = base.map((v, i) => c[i] * c[3] + v * (1 - c[3]));
+    return base; };
+  const faint = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  while (walker.nextNode()) {
+    const element = walker.currentNode.parentElement, text = walker.currentNode.textContent.trim();
+    if (!text || element.closest('.hide, .skip, option, svg') || !element.getClientRects().length) continue;
+    const style = getComputedStyle(element), back = ground(element), ink = parse(style.color);
+    const a = light(ink), b = light(back), ratio = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    const size = parseFloat(style.fontSize), large = size >= 24 || (size >= 18.66 && style.fontWeight >= 700);
+    if (ratio < (large ? 3 : 4.5)) faint.push(`${text.slice(0, 40)} ${ratio.toFixed(2)} ${style.color} on ${back}`);
+  }
+  return faint;
+}
+"""
+NAMELESS = """
+() => {
+  const flaws = [];
+  for (const field of document.querySelectorAll('input:not([type=hidden]), select, textarea'))
+    if (!field.labels.length && !field.getAttribute('aria-label')) flaws.push('no label: ' + field.outerHTML);
+  for (const image of document.querySelectorAll('img')) if (!image.alt) flaws.push('no alt: ' + image.outerHTML);
+  for (const table of document.querySelectorAll('table')) {
+    if (!table.caption) flaws.push('no caption');
+    for (const head of table.querySelectorAll('th')) if (!head.scope) flaws.push('no scope: ' + head.outerHTML);
+  }
+  for (const link of document.querySelectorAll('a, button, summary'))
+    if (!(link.textContent.trim() || link.getAttribute('aria-label'))) flaws.push('no words: ' + link.outerHTML);
+  const ids = [...document.querySelectorAll('[id]')].map(e => e.id);
+  for (const id of ids) if (ids.indexOf(id) !== ids.lastIndexOf(id)) flaws.push('twice: ' + id);
+  if (document.documentElement.lang !== 'vi') flaws.push('no language');
+  if (document.querySelectorAll('h1').length !== 1) flaws.push('not one h1');
+  return flaws;
+}
+"""
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """Debian's Chromium."""
+    with sync_playwright() as playwright:
+        made = playwright.chromium.launch(executable_path=CHROMIUM, args=ARGUMENTS)
+        yield made
+        made.close()
+
+
+@pytest.fixture(scope="module")
+def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
+    """An office in which something of every kind has arrived."""
+    with a_bureau(tmp_path_factory.mktemp("bureau")) as made:
+        made.person("vanthu")
+        made.person("quantri", Role.ADMIN)
+        made.office.ledger.source_ok("mailbox", made.clock())
+        made.filed("stttt", pdf=a_pdf(pages=2))
+        made.held("FORM_UNSIGNED", agency="stc", signature="unsigned", signatures=[], letter=LetterKind.DEFECT)
+        made.held("FORM_SIGNATURE_FAILED", agency="sct", signature="failed")
+        made.held("SIGNATURE_INDETERMINATE", agency="sgtvt", signature="indeterminate")
+        aside = made.deliver(subject="<script>alert(1)</script>\u202e", sender="<img src=x onerror=alert(1)>")
+        why = [Why("OTHER_CORRESPONDENCE")]
+        made.decide(aside, State.SET_ASIDE, agency=None, signature=None, is_submission=False, reasons=why)
+        made.deliver(subject="x" * 300)
+        yield made
+
+
+@pytest.fixture(scope="module")
+def place(bureau: Bureau) -> Iterator[str]:
+    """Where the console is served."""
+    with served(bureau.desk) as where:
+        yield f"http://{where}"
+
+
+@pytest.fixture
+def context_of(browser: Browser) -> Iterator[Callable[..., BrowserContext]]:
+    """Make browser contexts that end with the test."""
+    made: list[BrowserContext] = []
+
+    def new(**wanted: object) -> BrowserContext:
+        made.append(browser.new_context(**{"viewport": WIDE, "locale": "vi-VN", **wanted}))
+        return made[-1]
+
+    yield new
+    for one in made:
+        one.close()
+
+
+def enter(page: Page, place: str, name: str = "vanthu") -> None:
+    """Sign in as a person does: the name has the focus already."""
+    page.goto(f"{place}/login")
+    page.wait_for_function("document.activeElement.id === 'name'")
+    page.keyboard.type(name)
+    page.keyboard.press("Tab")
+    page.keyboard.type(PASSWORD)
+    with page.expect_navigation(url=f"{place}/"):
+        page.keyboard.press("Enter")
+
+
+def every_page(bureau: Bureau) -> list[str]:
+    """Return the address of each kind of page."""
+    found = {one.state: one.id for one in bureau.desk.queries.deliveries()}
+    letter = bureau.office.ledger.letters.letters_of(found[State.FILED])[0].id
+    return [
+        *("/", "/queue", "/log", "/log?q=x&state=held", "/letters", f"/letters/{letter}", "/campaign"),
+        *("/campaign/extend", "/health", "/accounts", "/nowhere"),
+        *(f"/deliveries/{one}" for one in found.values()),
+        *(f"/deliveries/{found[State.HELD]}/decide/{action}" for action in ("return", "accept", "link")),
+    ]
+
+
+def tab_to(page: Page, selector: str) -> None:
+    """Press Tab until an element that fits has the focus, and see that the focus shows at every stop."""
+    for _ in range(MOST_STOPS):
+        page.keyboard.press("Tab")
+        assert page.evaluate(
+            "() => { const e = document.activeElement, s = getComputedStyle(e);"
+            " return e === document.body || parseFloat(s.outlineWidth) >= 2; }"
+        ), "the focus does not show"
+        if page.evaluate("s => document.activeElement.matches(s)", selector):
+            return
+    raise AssertionError(f"the keyboard does not reach {selector}")
+
+
+def test_a_clerk_signs_in_opens_and_returns_a_form_by_keyboard_alone(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """No mouse: sign in, skip to the queue, open the form, choose a reason, see the letter, confirm."""
+    held = bureau.held("FORM_UNSIGNED", agency="snv", signature="unsigned", signatures=[])
+    page = context_of().new_page()
+    enter(page, place)
+    tab_to(page, 'a[href="/queue"]')
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "skip"
+    page.keyboard.press("Enter")
+    tab_to(page, f'a[href="/deliveries/{held.id}"]')
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    tab_to(page, 'a[href$="/decide/return"]')
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    tab_to(page, 'input[name="reason"]')
+    page.keyboard.press("ArrowDown")
+    assert page.evaluate("document.activeElement.value") == "CLERK_RETURN_UNSIGNED"
+    tab_to(page, "textarea")
+    page.keyboard.type("Ký số giúp.")
+    page.keyboard.press("Tab")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert "Ký số giúp." in page.locator(".letter-text").inner_text()
+    tab_to(page, "main button.first")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    after = bureau.office.ledger.delivery(held.id)
+    assert (after.state, after.decided_by) == (State.RETURNED, "vanthu")
+    assert page.locator('[role="status"]').inner_text().startswith("Đã trả lại văn bản.")
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW, {"width": 640, "height": 450}], ids=["wide", "phone", "200 %"])
+def test_no_page_is_wider_than_its_window(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext], viewport: dict[str, int]
+) -> None:
+    """On a phone and at double size everything is read without scrolling sideways (WCAG 2.1, 1.4.10)."""
+    page = context_of(viewport=viewport).new_page()
+    enter(page, place, "quantri")
+    for path in every_page(bureau):
+        page.goto(place + path)
+        over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
+        assert over <= 0, (path, over)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_text_stands_out_from_its_ground(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext], scheme: str
+) -> None:
+    """At least 4.5 to 1, in both colour schemes (WCAG 2.1, 1.4.3)."""
+    page = context_of(color_scheme=scheme).new_page()
+    page.goto(f"{place}/login")
+    faint = {"/login": page.evaluate(FAINT_TEXTS)}
+    enter(page, place, "quantri")
+    for path in every_page(bureau):
+        page.goto(place + path)
+        faint[path] = page.evaluate(FAINT_TEXTS)
+    assert {path: found for path, found in faint.items() if found} == {}
+
+
+def test_every_field_picture_table_and_link_has_its_words(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """Labels, alternatives, captions, scopes, one heading, the language: what a screen reader lives by."""
+    page = context_of().new_page()
+    enter(page, place, "quantri")
+    flaws = {}
+    for path in every_page(bureau):
+        page.goto(place + path)
+        flaws[path] = page.evaluate(NAMELESS)
+    assert {path: found for path, found in flaws.items() if found} == {}
+
+
+def test_no_page_breaks_its_own_policy_or_runs_what_strangers_sent(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """The browser reports neither an error nor a blocked source, and no dialog opens."""
+    page = context_of().new_page()
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("dialog", lambda dialog: said.append(dialog.message))
+    page.on("request", lambda request: None if request.url.startswith(place) else said.append(request.url))
+    enter(page, place, "quantri")
+    for path in every_page(bureau):
+        page.goto(place + path)
+    # The browser itself notes the answer 404 of the one page that is not there.
+    assert [one for one in said if "404" not in one] == []
+
+
+def test_the_first_page_of_a_form_is_seen(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """The picture loads, and the second page too."""
+    filed = bureau.filed("ttt", pdf=a_pdf(pages=2))
+    page = context_of().new_page()
+    enter(page, place)
+    for path in (f"/deliveries/{filed.id}", f"/deliveries/{filed.id}?page=2"):
+        page.goto(place + path)
+        assert page.evaluate("document.querySelector('.preview-page img').naturalWidth") > 500
+
+
+def test_a_printed_board_keeps_its_rows_and_leaves_out_the_buttons(
+    place: str, context_of: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    """Paper shows the table with its states in words; navigation and forms stay on the screen."""
+    page = context_of().new_page()
+    enter(page, place)
+    page.emulate_media(media="print")
+    assert page.locator("nav.nav").is_hidden()
+    assert page.locator(".head-who").is_hidden()
+    assert page.get_by_role("row").count() > 30
+    assert page.get_by_text("Chưa gửi").first.is_visible()
+    page.pdf(path=str(tmp_path / "board.pdf"))
+    assert (tmp_path / "board.pdf").stat().st_size > 10_000
