@@ -101,6 +101,11 @@ class Vault(ABC):
         if kind == "file" and colon and rest:
             path = unquote(urlsplit(url).path) if rest.startswith("//") else rest
             return FileVault(Path(path))
+        if kind == "s3" and rest.strip("/"):
+            # Its library is an extra, looked for only where it is asked for; that file builds on this one.
+            from storage.object_vault import open_object_vault
+
+            return open_object_vault(url)
         raise VaultError(
             f"the vault URL {url!r} is not understood",
             remedy="Write [vault] url as file:var/vault or s3://bucket/prefix.",
@@ -228,9 +233,8 @@ class FileVault(Vault):
         return self._place(sha256)
 
     def _place(self, sha256: str) -> Path:
-        if not _DIGEST.match(sha256):
-            raise ValueError(f"not a SHA-256 in lower-case hex: {sha256!r}")
-        return self.folder / sha256[:2] / sha256[2:4] / sha256
+        digest = checked_digest(sha256)
+        return self.folder / digest[:2] / digest[2:4] / digest
 
     def _prepare(self, folder: Path) -> None:
         """Make `folder` and its parent durable, once in the life of this process."""
@@ -313,6 +317,13 @@ class _FileWriter(VaultWriter):
             self._path.unlink(missing_ok=True)
         except OSError:
             return  # What stays is cleared at the next start; the error that led here matters more.
+
+
+def checked_digest(sha256: str) -> str:
+    """Return the digest if it is one, 64 lower-case hex digits; raises ValueError otherwise: it becomes a path."""
+    if not _DIGEST.match(sha256):
+        raise ValueError(f"not a SHA-256 in lower-case hex: {sha256!r}")
+    return sha256
 
 
 def _sync_folder(folder: Path) -> None:
