@@ -220,7 +220,11 @@ class _Walk:
         """Report parts that no signed relationship leads to and that are not signed either."""
         for name in self._package.names:
             key = self._package.key(name)
-            if key in self._own or key in self._signed.parts or key in self._seen or key in self._tolerated_parts:
+            if key in self._own or key in self._tolerated_parts:
+                # A part that does not unpack makes readers repair the file, and what they make of it nobody has signed.
+                self._package.read(name)
+                continue
+            if key in self._signed.parts or key in self._seen:
                 continue
             source = source_of(name)
             if source is not None:
