@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Literal
 
 from lxml import etree
@@ -25,7 +25,8 @@ from signatures.report import (
     Verdict,
 )
 from signatures.safe_xml import XmlRefused, canonical
-from signatures.timestamps import TimestampJudgement, judge_timestamp
+from signatures.signer import BROKEN_DIGESTS
+from signatures.timestamps import CLOCK_TOLERANCE, TimestampJudgement, judge_timestamp
 from signatures.xades import (
     Qualities,
     is_over_signed_properties,
@@ -47,10 +48,6 @@ from signatures.xmldsig import (
     unjudgeable,
     worst,
 )
-
-# The SHA-1 collision of 2020 needs a prefix chosen by the attacker, which a signer's own document is not; but
-# no office may rest a decision on that, so a person looks at it (the digest alone never fails a signature).
-WEAK_DIGESTS = frozenset({"sha1", "ripemd160"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,12 +96,12 @@ def judge_xml_signature(
         if not stamp.proves:
             detail = ", ".join(one.code for one in stamp.reasons)
             reasons.append(Reason("XADES_TIMESTAMP_USELESS", detail))
-    proven_at: datetime | None = None
-    proven_by: Literal["timestamp", "receipt"] | None = None
-    if times:
+    proven_at: datetime | None = question.at if question.at_is_proof else None
+    proven_by: Literal["timestamp", "receipt"] | None = "receipt" if question.at_is_proof else None
+    if times and (min(times) <= question.at or (question.integrity_only and not question.at_is_proof)):
         proven_at, proven_by = min(times), "timestamp"
-    elif question.at_is_proof:
-        proven_at, proven_by = question.at, "receipt"
+    claimed_at = qualities.claimed_at or placed.claimed_at
+    reasons += _remarks_on_claim(claimed_at, proven_at, question)
     evidence = [paper for stamp in stamps for paper in stamp.evidence]
 
     # 4.
@@ -114,9 +111,10 @@ def judge_xml_signature(
         chain = judge_chain(
             certificate,
             [one for one in signature.certificates + qualities.material.certificates if one != certificate],
-            question.at_proven(min(times)) if times else question,
+            question if proven_at is None else question.at_proven(proven_at),
             crls=qualities.material.crls,
             ocsps=qualities.material.ocsps,
+            claimed_at=claimed_at,
         )
         trusted, revocation = chain.trusted, chain.revocation
         evidence += chain.evidence
@@ -129,11 +127,11 @@ def judge_xml_signature(
     digests = (
         placed.further_digests | {one.digest_algorithm for one, _ in placed.references} | {signature.scheme.digest}
     )
-    if not question.integrity_only:
-        problems += [
-            undecided("XML_WEAK_DIGEST", one, "CRYPTO_CONSTRAINTS_FAILURE_NO_POE")
-            for one in sorted(digests & WEAK_DIGESTS)
-        ]
+    for one in sorted(digests & BROKEN_DIGESTS):
+        if question.integrity_only:
+            reasons.append(Reason("WEAK_DIGEST", one))
+        else:
+            problems.append(undecided("WEAK_DIGEST", one, "CRYPTO_CONSTRAINTS_FAILURE_NO_POE"))
 
     # 6.
     reasons += _countersignatures(signature, qualities)
@@ -150,7 +148,7 @@ def judge_xml_signature(
         trusted=trusted,
         revocation=revocation,
         signer=None if certificate is None else signer_of(certificate),
-        claimed_at=qualities.claimed_at or placed.claimed_at,
+        claimed_at=claimed_at,
         proven_at=proven_at,
         proven_by=proven_by,
         digest_algorithm=next((one.digest_algorithm for one, _ in placed.references), None),
@@ -208,6 +206,15 @@ def _certificate_of(signature: XmlSignature, qualities: Qualities) -> tuple[byte
     return named[refusals.index("")], [
         failed("XML_VALUE_WRONG", "under the signer's certificate", "SIG_CRYPTO_FAILURE")
     ]
+
+
+def _remarks_on_claim(claimed_at: datetime | None, proven_at: datetime | None, question: Question) -> list[Reason]:
+    """Report a claimed time after the proven one; up to some hours it is the known fault of local time as UTC."""
+    if claimed_at is None or proven_at is None or claimed_at <= proven_at + CLOCK_TOLERANCE:
+        return []
+    fault = timedelta(hours=question.policy.local_time_fault_hours) + CLOCK_TOLERANCE
+    code = "LOCAL_TIME_FAULT" if claimed_at - proven_at <= fault else "CLAIMED_TIME_AFTER_PROOF"
+    return [Reason(code, f"{claimed_at.isoformat()} claimed, {proven_at.isoformat()} proven")]
 
 
 def _judge_tokens(signature: XmlSignature, qualities: Qualities, question: Question) -> list[TimestampJudgement]:
