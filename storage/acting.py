@@ -269,6 +269,7 @@ def _do(
         at=asked.at,
         actor=asked.by,
         message_id_domain=message_id_domain,
+        told=state.value,
         again=True,
     )
     return changed.delivery

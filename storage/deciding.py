@@ -121,7 +121,7 @@ def decide(
         at=at,
         actor=by,
         message_id_domain=message_id_domain,
-        again=False,
+        told=outcome.state.value,
     )
     for message_id in outcome.bounced_message_ids:
         note_bounce(pages, message_id, at, f"reported by {delivery_id}")
@@ -157,14 +157,11 @@ def close_approvals(pages: Pages, delivery_id: str, fate: str, *, at: datetime, 
 
 def _file_contents(pages: Pages, delivery_id: str, examination: int, outcome: Outcome) -> str:
     """Write files, answers and flaws of this examination (earlier ones stay) and return their digest."""
-    kept, numbers_out_of_range = storable(outcome.answers)
-    named = [one.criterion_id for one in kept]
-    if len(set(named)) != len(named):
-        raise ValueError(f"{delivery_id}: a criterion is answered twice")
+    kept, not_kept = storable(outcome.answers)
     place = (delivery_id, examination)
     file_rows = [file_row(one, *place, number) for number, one in enumerate(outcome.files, 1)]
     answer_rows = [answer_row(one, *place, number) for number, one in enumerate(kept, 1)]
-    all_flaws: tuple[Why, ...] = (*outcome.flaws, *numbers_out_of_range)
+    all_flaws: tuple[Why, ...] = (*outcome.flaws, *not_kept)
     flaw_rows = [flaw_row(one, *place, number) for number, one in enumerate(all_flaws, 1)]
     for table, rows in ((files, file_rows), (answers, answer_rows), (flaws, flaw_rows)):
         if rows:

@@ -54,18 +54,29 @@ def queue(
     at: datetime,
     actor: str,
     message_id_domain: str,
-    again: bool,
+    told: str | None = None,
+    again: bool = False,
 ) -> Letter | None:
     """
     Put a draft in the book with its Message-ID; one that may go to nobody is put there as withheld.
 
     Unless `again` (a person asks), a kind that `about` already has is not queued a second time: None. So at most one
-    acknowledgement of each kind leaves by itself, however often a delivery is examined.
+    acknowledgement of each kind leaves by itself, however often a delivery is examined. Two things are said anew all
+    the same: what could reach nobody the first time, and an outcome that has changed (`told` is the delivery's state).
     """
-    wanted = select(func.max(letters.c.ordinal)).where(letters.c.about == about, letters.c.kind == draft.kind.value)
-    last = pages.connection.execute(wanted).scalar_one() or 0
-    if last and not again:
-        return None
+    wanted = (
+        select(letters.c.ordinal, letters.c.told, letters.c.recipient)
+        .where(letters.c.about == about, letters.c.kind == draft.kind.value)
+        .order_by(letters.c.ordinal.desc())
+        .limit(1)
+    )
+    before = pages.connection.execute(wanted).first()
+    last: int = 0 if before is None else before.ordinal
+    if before is not None and not again:
+        unheard = not before.recipient and draft.to.strip()
+        changed = draft.kind is LetterKind.OUTCOME and before.told != told
+        if not unheard and not changed:
+            return None
     letter_id = pages.next_letter_id()
     withheld = draft.withheld_because or (None if draft.to.strip() else NO_ADDRESS)
     row = {
@@ -74,6 +85,7 @@ def queue(
         "delivery_id": delivery_id,
         "kind": draft.kind.value,
         "ordinal": last + 1,
+        "told": told,
         "recipient": draft.to.strip(),
         "recipient_folded": _addresses(draft.to),
         "subject": draft.subject,
@@ -244,7 +256,6 @@ class Letters:
                 at=at,
                 actor=by,
                 message_id_domain=self._domain,
-                again=False,
             )
             if queued is not None:
                 return queued

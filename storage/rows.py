@@ -181,14 +181,21 @@ NUMBERS = ("value_number", "numerator", "denominator", "self_score", "max_points
 
 def storable(answers: Sequence[Answer]) -> tuple[tuple[Answer, ...], tuple[Why, ...]]:
     """
-    Return the answers as the store can hold them, and a flaw for each number that it cannot.
+    Return the answers as the store can hold them, and a flaw for each thing that it cannot.
 
     A form may say 1E+999999: such a number is left empty and named, since it is no answer to any criterion
-    and must stop nothing. The text as written stays in `value_text`.
+    and must stop nothing. The text as written stays in `value_text`. Of two answers to one criterion the first is
+    kept and the second named: the scorers' view has one row for each.
     """
     kept: list[Answer] = []
     flaws: list[Why] = []
+    answered: set[str] = set()
     for answer in answers:
+        criterion = clean(answer.criterion_id)
+        if criterion in answered:
+            flaws.append(Why("CRITERION_ANSWERED_TWICE", criterion))
+            continue
+        answered.add(criterion)
         for name in NUMBERS:
             number: Decimal | None = getattr(answer, name)
             if number is not None and not fits(number):

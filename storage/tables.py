@@ -246,6 +246,7 @@ letters = Table(
     Column("delivery_id", Words, ForeignKey("deliveries.id")),
     Column("kind", Words, nullable=False),
     Column("ordinal", Integer, nullable=False),
+    Column("told", Words),
     Column("recipient", Words, nullable=False),
     Column("recipient_folded", Words, nullable=False),
     Column("subject", Words, nullable=False),

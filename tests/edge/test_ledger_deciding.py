@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from storage.database import DatabaseError
 from storage.ledger import Ledger, Rejudged
 from storage.queries import Queries
-from storage.records import Answer, ClockReading, Delivery, LetterState, State, Timeliness, Why
+from storage.records import Answer, ClockReading, Delivery, LetterDraft, LetterKind, LetterState, State, Timeliness, Why
 from storage.standing import Standing
 from tests.makers import OFFICE
 from tests.makers_storage import (
@@ -220,6 +220,43 @@ def test_examined_again_it_keeps_number_and_letter(ledger: Ledger) -> None:
     assert (again.receipt_no, again.examination) == ("PDG-2019-000001", 2)
     assert len(ledger.letters.letters_of(delivery.id)) == 1
     assert len(Queries(ledger.database, OFFICE).show(delivery.id)["files"]) == 1
+
+
+def test_a_changed_outcome_is_told_and_the_same_one_is_not_told_twice(ledger: Ledger) -> None:
+    """Examined again at a person's wish, an agency hears what is new, and only that."""
+
+    def outcome_letter(receipt: object) -> tuple[LetterDraft]:
+        return (a_draft(kind=LetterKind.OUTCOME),)
+
+    delivery = received(ledger)
+    for outcome in (held(), held(), an_outcome()):
+        decide(ledger, delivery.id, outcome, write_letters=outcome_letter)
+        _back_to_received(ledger, delivery)
+
+    assert len(ledger.letters.letters_of(delivery.id)) == 2
+
+
+def test_who_could_not_be_written_to_is_written_to_once_registered(ledger: Ledger) -> None:
+    """A receipt that reached nobody does not stand in the way of the one that can."""
+    delivery = received(ledger)
+    for to in ("", "", "snv@binhthuan.example", "snv@binhthuan.example"):
+        draft = a_draft(to=to)
+        decide(ledger, delivery.id, held(), write_letters=lambda receipt, draft=draft: (draft,))
+        _back_to_received(ledger, delivery)
+
+    letters = ledger.letters.letters_of(delivery.id)
+    assert [one.state for one in letters] == [LetterState.WITHHELD, LetterState.QUEUED]
+
+
+def test_of_two_answers_to_a_criterion_the_first_is_kept(ledger: Ledger) -> None:
+    """A form that answers twice is filed; the second answer is named as a flaw."""
+    twice = (Answer("1.1", "text", value_text="một"), Answer("1.1", "text", value_text="hai"))
+
+    delivery = decided(ledger, 1, an_outcome(answers=twice))
+
+    form = Queries(ledger.database, OFFICE).show(delivery.id)["form"]
+    assert [one["value_text"] for one in form["answers"]] == ["một"]
+    assert form["flaws"] == [{"code": "CRITERION_ANSWERED_TWICE", "detail": "1.1"}]
 
 
 def test_a_letter_to_nobody_is_kept_and_says_why(ledger: Ledger) -> None:

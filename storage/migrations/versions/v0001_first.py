@@ -360,6 +360,7 @@ def _make_tables() -> None:
         sa.Column("delivery_id", sa.Text()),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("ordinal", sa.Integer(), nullable=False),
+        sa.Column("told", sa.Text()),
         sa.Column("recipient", sa.Text(), nullable=False),
         sa.Column("recipient_folded", sa.Text(), nullable=False),
         sa.Column("subject", sa.Text(), nullable=False),
