@@ -241,9 +241,7 @@ class Scheme:
 
 def algorithm(element: asn1.Element) -> tuple[str, asn1.Element | None]:
     """Return identifier and parameters (None if absent) of an AlgorithmIdentifier."""
-    parts = element.expect(asn1.SEQUENCE).parts()
-    if not 1 <= len(parts) <= 2:
-        raise asn1.Asn1Error("an algorithm identifier of the wrong shape")
+    parts = element.expect(asn1.SEQUENCE).parts(1, 2)
     return parts[0].oid(), parts[1] if len(parts) == 2 else None
 
 
@@ -284,9 +282,7 @@ def _pss(parameters: asn1.Element | None) -> tuple[str, int]:
         raise Disagreement("RSA-PSS without its parameters")
     message, mask, salt, trailer = "sha1", "sha1", 20, 1
     for part in parameters.expect(asn1.SEQUENCE).children():
-        inner = part.parts()
-        if len(inner) != 1:
-            raise asn1.Asn1Error("RSA-PSS parameters of the wrong shape")
+        inner = part.parts(1, 1)
         if part.tag == 0xA0:
             message = digest_name(algorithm(inner[0])[0])
         elif part.tag == 0xA1:
@@ -323,9 +319,7 @@ class _RsaKey:
 
 @lru_cache(maxsize=512)
 def _key_parts(spki: bytes) -> tuple[str, asn1.Element | None, bytes]:
-    parts = asn1.read(spki).expect(asn1.SEQUENCE).parts()
-    if len(parts) != 2:
-        raise asn1.Asn1Error("a public key of the wrong shape")
+    parts = asn1.read(spki).expect(asn1.SEQUENCE).parts(2, 2)
     oid, parameters = algorithm(parts[0])
     return oid, parameters, parts[1].bits()
 
@@ -333,8 +327,8 @@ def _key_parts(spki: bytes) -> tuple[str, asn1.Element | None, bytes]:
 @lru_cache(maxsize=512)
 def _rsa_key(key: bytes) -> _RsaKey:
     """Read an RSAPublicKey; a modulus that reads as negative lacks its leading zero (Estonian cards) and is mended."""
-    parts = asn1.read(key).expect(asn1.SEQUENCE).parts()
-    if len(parts) != 2 or any(part.tag != asn1.INTEGER or not part.size for part in parts):
+    parts = asn1.read(key).expect(asn1.SEQUENCE).parts(2, 2)
+    if any(part.tag != asn1.INTEGER or not part.size for part in parts):
         raise asn1.Asn1Error("an RSA key of the wrong shape")
     return _RsaKey(*(int.from_bytes(part.content, "big") for part in parts))
 
@@ -349,12 +343,12 @@ def key_facts(spki: bytes) -> KeyFacts:
         if oid in _KEYS["dsa"]:
             bits = 0
             if parameters is not None and parameters.tag == asn1.SEQUENCE:
-                bits = next(parameters.children()).integer().bit_length()
+                bits = parameters.first().integer().bit_length()
             return KeyFacts("dsa", bits)
         if oid in _KEYS["ecdsa"]:
             curve = _ec_key(spki).curve
             return KeyFacts("ec", curve.key_size)
-    except (asn1.Asn1Error, StopIteration) as cause:
+    except asn1.Asn1Error as cause:
         raise Unsupported("a public key that cannot be read") from cause
     for kind, oids in _KEYS.items():
         if oid in oids:

@@ -70,7 +70,7 @@ def _judge_v3(
             return TimestampJudgement(False, Verdict.FAILED, "HASH_FAILURE", reasons=(reason,))
     except algorithms.Unsupported as cause:
         return TimestampJudgement(None, Verdict.UNSUPPORTED, reasons=(Reason("ALGORITHM_UNSUPPORTED", str(cause)),))
-    except (NotSignedData, asn1.Asn1Error, StopIteration, IndexError, ValueError) as cause:
+    except (NotSignedData, asn1.Asn1Error, StopIteration) as cause:
         reason = Reason("TIMESTAMP_UNREADABLE", f"no readable hash index: {cause}")
         return TimestampJudgement(False, Verdict.FAILED, "FORMAT_FAILURE", reasons=(reason,))
     return judge_timestamp(token, partial(_imprint, signed, signer, index, digest_of), question, material=papers)

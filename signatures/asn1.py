@@ -83,9 +83,18 @@ class Element:
             yield child
             position = child.stop
 
-    def parts(self) -> list[Element]:
-        """Return the elements inside as a list."""
-        return list(self.children())
+    def first(self) -> Element:
+        """Return the first element inside; Asn1Error if there is none."""
+        for child in self.children():
+            return child
+        raise Asn1Error("an empty element where one with content belongs")
+
+    def parts(self, least: int = 0, most: int | None = None) -> list[Element]:
+        """Return the elements inside; Asn1Error unless there are `least` to `most` of them (None: any number)."""
+        found = list(self.children())
+        if len(found) < least or (most is not None and len(found) > most):
+            raise Asn1Error(f"{len(found)} parts where {least} to {most or 'more'} belong")
+        return found
 
     def expect(self, tag: int) -> Element:
         """Return this element if it has `tag`, else raise Asn1Error."""

@@ -118,7 +118,7 @@ def parse(der: bytes) -> Certificate:
     """Read an X.509 certificate (DER; BER is tolerated); CertificateError if it is none."""
     try:
         return _parse(der)
-    except (asn1.Asn1Error, algorithms.Unsupported, IndexError, StopIteration) as cause:
+    except asn1.Asn1Error as cause:
         raise CertificateError(f"not a certificate: {cause}") from cause
 
 
@@ -136,19 +136,17 @@ def parse_all(ders: tuple[bytes, ...]) -> tuple[Certificate, ...]:
 def _parse(der: bytes) -> Certificate:
     if len(der) > MAX_CERTIFICATE_BYTES:
         raise asn1.Asn1Error("larger than any certificate")
-    outer = asn1.only(der).expect(asn1.SEQUENCE).parts()
-    if len(outer) != 3:
-        raise asn1.Asn1Error("not three parts")
+    outer = asn1.only(der).expect(asn1.SEQUENCE).parts(3, 3)
     body, outer_algorithm, signature = outer
-    parts = body.expect(asn1.SEQUENCE).parts()
+    parts = body.expect(asn1.SEQUENCE).parts(6)
     version = 1
     if parts[0].tag == 0xA0:
-        version = next(parts[0].children()).integer() + 1
+        version = parts[0].first().integer() + 1
         parts = parts[1:]
-    serial, inner_algorithm, issuer, validity, subject, spki, *rest = parts if len(parts) >= 6 else _short()
-    moments = validity.expect(asn1.SEQUENCE).parts()
-    if len(moments) != 2:
-        raise asn1.Asn1Error("no validity period")
+    if len(parts) < 6:
+        raise asn1.Asn1Error("fields are missing")
+    serial, inner_algorithm, issuer, validity, subject, spki, *rest = parts
+    moments = validity.expect(asn1.SEQUENCE).parts(2, 2)
     extensions: dict[str, Extension] = {}
     for element in rest:
         if element.tag == 0xA3:
@@ -181,21 +179,17 @@ def _parse(der: bytes) -> Certificate:
     )
 
 
-def _short() -> list[asn1.Element]:
-    raise asn1.Asn1Error("fields are missing")
-
-
 def _extensions(element: asn1.Element) -> dict[str, Extension]:
-    return read_extensions(next(element.children()))
+    return read_extensions(element.first())
 
 
 def read_extensions(sequence: asn1.Element) -> dict[str, Extension]:
     """Read an Extensions SEQUENCE; Asn1Error for one that stands twice (RFC 5280, 4.2) or for absurdly many."""
     found: dict[str, Extension] = {}
     for index, one in enumerate(sequence.expect(asn1.SEQUENCE).children()):
-        parts = one.expect(asn1.SEQUENCE).parts()
-        if not 2 <= len(parts) <= 3 or index >= MAX_EXTENSIONS:
-            raise asn1.Asn1Error("extensions of the wrong shape")
+        parts = one.expect(asn1.SEQUENCE).parts(2, 3)
+        if index >= MAX_EXTENSIONS:
+            raise asn1.Asn1Error("absurdly many extensions")
         oid = parts[0].oid()
         if oid in found:
             raise asn1.Asn1Error(f"extension {oid} stands twice")
@@ -268,9 +262,9 @@ def name_parts(name: bytes) -> Iterator[tuple[str, str]]:
     try:
         for relative in asn1.only(name).expect(asn1.SEQUENCE).children():
             for pair in relative.children():
-                kind, value = pair.parts()
+                kind, value = pair.parts(2, 2)
                 yield kind.oid(), _text(value)
-    except (asn1.Asn1Error, ValueError):
+    except asn1.Asn1Error:
         return
 
 
@@ -330,7 +324,7 @@ def _smtp_utf8(name: asn1.Element) -> Iterator[str]:
     """Yield the address of an otherName SmtpUTF8Mailbox (RFC 9598)."""
     parts = name.parts()
     if len(parts) == 2 and parts[0].oid() == "1.3.6.1.5.5.7.8.9":
-        yield next(parts[1].children()).content.decode("utf-8", "replace")
+        yield parts[1].first().content.decode("utf-8", "replace")
 
 
 @lru_cache(maxsize=1024)

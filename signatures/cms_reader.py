@@ -97,8 +97,8 @@ def content_type_of(data: bytes) -> str | None:
         outer = asn1.read(data)
         if outer.tag != asn1.SEQUENCE:
             return None
-        return next(outer.children()).oid()
-    except (asn1.Asn1Error, StopIteration, IndexError):
+        return outer.first().oid()
+    except asn1.Asn1Error:
         return None
 
 
@@ -106,27 +106,27 @@ def read_signed_data(data: bytes) -> SignedData:
     """Read a ContentInfo with SignedData (DER or BER); NotSignedData if it is anything else."""
     try:
         outer = asn1.read(data)
-        parts = outer.expect(asn1.SEQUENCE).parts()
+        parts = outer.expect(asn1.SEQUENCE).parts(1)
         kind = parts[0].oid()
-    except (asn1.Asn1Error, IndexError) as cause:
+    except asn1.Asn1Error as cause:
         raise NotSignedData("CMS_UNREADABLE", f"not a CMS message: {cause}") from cause
     if kind in ENCRYPTED:
         raise NotSignedData("CMS_ENCRYPTED", ENCRYPTED[kind])
     if kind != SIGNED_DATA:
         raise NotSignedData("CMS_NOT_SIGNED_DATA", OTHERS.get(kind, kind))
     try:
-        body = next(parts[1].expect(0xA0).children())
+        body = outer.parts(2, 2)[1].expect(0xA0).first()
         return _signed_data(body, outer, data)
-    except (asn1.Asn1Error, IndexError, StopIteration) as cause:
+    except asn1.Asn1Error as cause:
         raise NotSignedData("CMS_UNREADABLE", f"not a SignedData: {cause}") from cause
 
 
 def _signed_data(body: asn1.Element, outer: asn1.Element, data: bytes) -> SignedData:
-    version, digests, encapsulated, *rest = body.expect(asn1.SEQUENCE).parts()
-    parts = encapsulated.expect(asn1.SEQUENCE).parts()
+    version, digests, encapsulated, *rest = body.expect(asn1.SEQUENCE).parts(3)
+    parts = encapsulated.expect(asn1.SEQUENCE).parts(1, 2)
     content = None
     if len(parts) > 1:
-        inner = next(parts[1].expect(0xA0).children())
+        inner = parts[1].expect(0xA0).first()
         # PKCS #7 allowed any element here and digested its content octets (RFC 5652, 5.2.1).
         content = inner.octets() if inner.tag in (0x04, 0x24) else inner.content
     certificates: list[bytes] = []
@@ -144,13 +144,13 @@ def _signed_data(body: asn1.Element, outer: asn1.Element, data: bytes) -> Signed
                 if one.tag == asn1.SEQUENCE:
                     crls.append(one.raw)
                 elif one.tag == 0xA1:
-                    kind, value = one.parts()
+                    kind, value = one.parts(2, 2)
                     # RFC 5940: OCSP answers among the revocation information.
                     if kind.oid() in ("1.3.6.1.5.5.7.16.2", "1.3.6.1.5.5.7.48.1.1"):
                         ocsps.append(value.raw)
         elif part.tag == asn1.SET:
             signers = part
-    infos = [] if signers is None else [_signer_info(one) for one in _some(signers, MAX_SIGNERS)]
+    infos = [] if signers is None else [signer_info(one) for one in _some(signers, MAX_SIGNERS)]
     count = 0 if signers is None else sum(1 for _ in _some(signers, MAX_SIGNERS + 1))
     return SignedData(
         version=version.integer(),
@@ -174,17 +174,20 @@ def _some(element: asn1.Element, most: int) -> Iterator[asn1.Element]:
         yield one
 
 
-def _signer_info(element: asn1.Element) -> SignerInfo:
-    version, identifier, digest, *rest = element.expect(asn1.SEQUENCE).parts()
+def signer_info(element: asn1.Element) -> SignerInfo:
+    """Read a SignerInfo, also one that stands by itself as a counter-signature; Asn1Error if it is none."""
+    version, identifier, digest, *rest = element.expect(asn1.SEQUENCE).parts(5, 7)
     issuer, serial, key_identifier = None, None, None
     if identifier.tag == asn1.SEQUENCE:
-        name, number = identifier.parts()
+        name, number = identifier.parts(2, 2)
         issuer, serial = name.raw, number.integer()
     elif identifier.tag & ~0x20 == 0x80:
         key_identifier = identifier.octets(0x80)
     else:
         raise asn1.Asn1Error("a signer named in an unknown way")
     signed = rest.pop(0) if rest and rest[0].tag == 0xA0 else None
+    if len(rest) < 2:
+        raise asn1.Asn1Error("a signer's part without a signature")
     algorithm, signature, *unsigned = rest
     if unsigned and (unsigned[0].tag != 0xA1 or len(unsigned) > 1):
         raise asn1.Asn1Error("a signer's part of the wrong shape")
@@ -202,14 +205,6 @@ def _signer_info(element: asn1.Element) -> SignerInfo:
     )
 
 
-def signer_info(element: asn1.Element) -> SignerInfo:
-    """Read a SignerInfo that stands by itself, as in a counter-signature; Asn1Error if it is none."""
-    try:
-        return _signer_info(element)
-    except (ValueError, IndexError) as cause:
-        raise asn1.Asn1Error(f"not a signer's part: {cause}") from cause
-
-
 def attributes(element: asn1.Element | None) -> tuple[Attribute, ...]:
     """Read a row of attributes; Asn1Error for one of the wrong shape or for absurdly many."""
     if element is None:
@@ -218,7 +213,7 @@ def attributes(element: asn1.Element | None) -> tuple[Attribute, ...]:
     for one in element.children():
         if len(found) >= MAX_ATTRIBUTES:
             raise asn1.Asn1Error("absurdly many attributes")
-        kind, values = one.expect(asn1.SEQUENCE).parts()
+        kind, values = one.expect(asn1.SEQUENCE).parts(2, 2)
         found.append(Attribute(kind.oid(), tuple(_some(values.expect(asn1.SET), MAX_ATTRIBUTES))))
     return tuple(found)
 
@@ -229,10 +224,10 @@ def token_in_response(data: bytes) -> bytes | None:
         parts = asn1.read(data).expect(asn1.SEQUENCE).parts()
         if len(parts) != 2 or parts[0].tag != asn1.SEQUENCE or parts[1].tag != asn1.SEQUENCE:
             return None
-        status = next(parts[0].children())
+        status = parts[0].first()
         token = parts[1].raw
         granted = status.tag == asn1.INTEGER and status.integer() in (0, 1)
-    except (asn1.Asn1Error, StopIteration, IndexError):
+    except asn1.Asn1Error:
         return None
     return token if granted and content_type_of(token) == SIGNED_DATA else None
 
@@ -243,8 +238,8 @@ def looks_like_evidence_record(data: bytes) -> bool:
         parts = asn1.read(data).expect(asn1.SEQUENCE).parts()
         if len(parts) < 3 or parts[0].tag != asn1.INTEGER or parts[0].integer() != 1:
             return False
-        first = next(parts[1].expect(asn1.SEQUENCE).children())
-        next(first.expect(asn1.SEQUENCE).children()).oid()
-    except (asn1.Asn1Error, StopIteration, IndexError):
+        first = parts[1].expect(asn1.SEQUENCE).first()
+        first.expect(asn1.SEQUENCE).first().oid()
+    except asn1.Asn1Error:
         return False
     return parts[-1].tag == asn1.SEQUENCE

@@ -113,16 +113,14 @@ def parse_crl(der: bytes) -> RevocationList:
     """Read a CertificateList without its entries; CrlError if it is none."""
     try:
         return _parse(der)
-    except (asn1.Asn1Error, StopIteration) as cause:
+    except asn1.Asn1Error as cause:
         raise CrlError(f"not a revocation list: {cause}") from cause
 
 
 def _parse(der: bytes) -> RevocationList:
     if len(der) > MAX_CRL_BYTES:
         raise asn1.Asn1Error("larger than any list we keep")
-    outer = asn1.only(der).expect(asn1.SEQUENCE).parts()
-    if len(outer) != 3:
-        raise asn1.Asn1Error("not three parts")
+    outer = asn1.only(der).expect(asn1.SEQUENCE).parts(3, 3)
     body, outer_algorithm, signature = outer
     parts = body.expect(asn1.SEQUENCE).parts()
     if parts and parts[0].tag == asn1.INTEGER:
@@ -139,7 +137,7 @@ def _parse(der: bytes) -> RevocationList:
         entries = (listed.body, listed.end)
     extensions: dict[str, Extension] = {}
     if rest and rest[0].tag == 0xA0:
-        extensions = read_extensions(next(rest[0].children()))
+        extensions = read_extensions(rest[0].first())
     scope, scope_der = Scope(), b""
     if _SCOPE in extensions:
         scope_der = extensions[_SCOPE].value
@@ -184,7 +182,7 @@ def general_names(element: asn1.Element) -> GeneralNames:
     for name in element.children():
         kind = name.tag & 0x1F
         if kind == 4:
-            found.add((kind, comparable_name(next(name.children()).raw)))
+            found.add((kind, comparable_name(name.first().raw)))
         else:
             found.add((kind, name.content))
     return frozenset(found)
@@ -192,7 +190,7 @@ def general_names(element: asn1.Element) -> GeneralNames:
 
 def _place(element: asn1.Element, issuer: bytes) -> GeneralNames:
     """Read a DistributionPointName; a name relative to the list's issuer is completed."""
-    name = next(element.children())
+    name = element.first()
     if name.tag == 0xA0:
         return general_names(name)
     if name.tag == 0xA1:
@@ -241,7 +239,7 @@ def places_of(certificate: Certificate) -> tuple[Place, ...]:
         try:
             for point in asn1.only(extension.value).expect(asn1.SEQUENCE).children():
                 found.append(_point(point, certificate.issuer))
-        except (asn1.Asn1Error, StopIteration):
+        except asn1.Asn1Error:
             found = []
     own_issuer = frozenset({(4, comparable_name(certificate.issuer))})
     return (*found, Place(names=own_issuer))
@@ -258,7 +256,7 @@ def _point(point: asn1.Element, issuer: bytes) -> Place:
             issuers = general_names(part)
             directory = [name for name in part.children() if name.tag == 0xA4]
             if len(directory) == 1:
-                issuer = next(directory[0].children()).raw
+                issuer = directory[0].first().raw
     names = None if place is None else _place(place, issuer)
     return Place(names, reasons, issuers)
 
@@ -295,7 +293,7 @@ class _Index:
                 rest = after + 2 + data[after + 1] if after + 1 < stop else stop
             else:
                 entry = asn1.read(data, position, end)
-                number = next(entry.children())
+                number = entry.first()
                 stop, serial = entry.stop, number.content
                 rest = asn1.read(data, number.stop, entry.end).stop
             if stop > end or rest > stop:
@@ -314,7 +312,7 @@ class _Index:
         for oid, extension in read_extensions(asn1.read(self._crl.der, start, stop)).items():
             if oid == _CERTIFICATE_ISSUER:
                 names = asn1.only(extension.value)
-                directory = [next(name.children()).raw for name in names.children() if name.tag == 0xA4]
+                directory = [name.first().raw for name in names.children() if name.tag == 0xA4]
                 if len(directory) != 1:
                     raise asn1.Asn1Error("an entry whose issuer has no single name")
                 self._issuers.append((position, comparable_name(directory[0])))
@@ -341,7 +339,7 @@ class _Index:
 
 
 def _entry(element: asn1.Element) -> Entry:
-    parts = element.parts()
+    parts = element.parts(2, 3)
     reason = ""
     if len(parts) == 3:
         extension = read_extensions(parts[2]).get(_REASON_CODE)
@@ -355,7 +353,7 @@ def _index(crl: RevocationList) -> _Index | None:
     """Return the index of a list, None if an entry cannot be read or forbids using the list."""
     try:
         return _Index(crl)
-    except (asn1.Asn1Error, IndexError, StopIteration):
+    except (asn1.Asn1Error, IndexError):
         return None
 
 

@@ -60,8 +60,8 @@ def papers_in(attributes: Iterable[Attribute]) -> Material:
                     for part in value.children():
                         kind = {0xA0: "crls", 0xA1: "ocsps"}.get(part.tag)
                         if kind is not None:
-                            found[kind] += [one.raw for one in next(part.children()).children()]
-        except (asn1.Asn1Error, StopIteration):
+                            found[kind] += [one.raw for one in part.first().children()]
+        except asn1.Asn1Error:
             continue
     return Material(
         tuple(found["certificates"][:MAX_EMBEDDED]),

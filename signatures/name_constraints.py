@@ -25,7 +25,7 @@ def _general_name(element: asn1.Element) -> _Name:
     """Read a GeneralName; a directory name is kept as the DER of its Name."""
     kind = element.tag & 0x1F
     if kind == _DIRECTORY:
-        return _Name(kind, next(element.children()).raw)
+        return _Name(kind, element.first().raw)
     return _Name(kind, element.content)
 
 
@@ -44,7 +44,7 @@ class NameConstraints:
         for part in asn1.only(extension.value).expect(asn1.SEQUENCE).children():
             trees = []
             for tree in part.children():
-                base, *bounds = tree.parts()
+                base, *bounds = tree.parts(1, 3)
                 if any(bound.content != b"\x00" or bound.tag != 0x80 for bound in bounds):
                     raise asn1.Asn1Error("name constraints with distances, which RFC 5280 forbids")
                 trees.append(_general_name(base))

@@ -83,7 +83,7 @@ def _signed_by(answer: OcspAnswer, spki: bytes) -> bool:
 @lru_cache(maxsize=1024)
 def key_bits(spki: bytes) -> bytes:
     """Return the octets of a public key without their algorithm: what OCSP and key identifiers hash."""
-    return asn1.read(spki).parts()[1].content[1:]
+    return asn1.read(spki).parts(2, 2)[1].content[1:]
 
 
 @lru_cache(maxsize=512)
@@ -91,34 +91,36 @@ def parse_ocsp(der: bytes) -> OcspAnswer:
     """Read an OCSPResponse or the BasicOCSPResponse inside one; OcspError if it is none or was not successful."""
     try:
         return _parse(der)
-    except (asn1.Asn1Error, IndexError, StopIteration) as cause:
+    except asn1.Asn1Error as cause:
         raise OcspError(f"not an OCSP answer: {cause}") from cause
 
 
 def _parse(der: bytes) -> OcspAnswer:
-    outer = asn1.read(der).expect(asn1.SEQUENCE).parts()
+    outer = asn1.read(der).expect(asn1.SEQUENCE).parts(1, 4)
     if outer[0].tag == asn1.ENUMERATED:
         if outer[0].integer() != 0 or len(outer) < 2:
             raise asn1.Asn1Error("the responder gave no answer")
-        kind, body = next(outer[1].children()).parts()
+        kind, body = outer[1].first().parts(2, 2)
         if kind.oid() != "1.3.6.1.5.5.7.48.1.1":
             raise asn1.Asn1Error("an answer of unknown kind")
         outer = asn1.read(body.octets()).expect(asn1.SEQUENCE).parts()
+    if len(outer) < 3:
+        raise asn1.Asn1Error("an answer without a signature")
     data, algorithm, signature, *rest = outer
     certificates: tuple[bytes, ...] = ()
     if rest and rest[0].tag == 0xA0:
-        certificates = tuple(one.raw for one in next(rest[0].children()).children())[:MAX_SINGLE_ANSWERS]
-    parts = data.expect(asn1.SEQUENCE).parts()
+        certificates = tuple(one.raw for one in rest[0].first().children())[:MAX_SINGLE_ANSWERS]
+    parts = data.expect(asn1.SEQUENCE).parts(3)
     if parts[0].tag == 0xA0:
         parts = parts[1:]
+    if len(parts) < 3:
+        raise asn1.Asn1Error("an answer that lacks fields")
     responder, produced, answers, *extensions = parts
-    name = next(responder.children()).raw if responder.tag == 0xA1 else None
-    key = next(responder.children()).octets() if responder.tag == 0xA2 else None
+    name = responder.first().raw if responder.tag == 0xA1 else None
+    key = responder.first().octets() if responder.tag == 0xA2 else None
     singles = tuple(_single(one) for one in _bounded(answers))
     critical = any(
-        len(one.parts()) == 3 and one.parts()[1].boolean()
-        for holder in extensions
-        for one in next(holder.children()).children()
+        len(one.parts()) == 3 and one.parts()[1].boolean() for holder in extensions for one in holder.first().children()
     )
     return OcspAnswer(
         der=der,
@@ -142,8 +144,8 @@ def _bounded(answers: asn1.Element) -> Iterator[asn1.Element]:
 
 
 def _single(element: asn1.Element) -> SingleAnswer:
-    name, status, this_update, *rest = element.expect(asn1.SEQUENCE).parts()
-    used, issuer_name, issuer_key, serial = name.parts()
+    name, status, this_update, *rest = element.expect(asn1.SEQUENCE).parts(3)
+    used, issuer_name, issuer_key, serial = name.parts(4, 4)
     try:
         digest = algorithms.digest_name(algorithms.algorithm(used)[0])
     except algorithms.Unsupported:
@@ -154,14 +156,14 @@ def _single(element: asn1.Element) -> SingleAnswer:
         said = "good"
     elif status.tag == 0xA1:
         said = "revoked"
-        parts = status.parts()
+        parts = status.parts(1, 2)
         revoked_at = parts[0].time()
         if len(parts) == 2:
-            reason = REASONS.get(next(parts[1].children()).integer(), "unspecified")
+            reason = REASONS.get(parts[1].first().integer(), "unspecified")
     next_update = None
     for part in rest:
         if part.tag == 0xA0:
-            next_update = next(part.children()).time()
+            next_update = part.first().time()
     return SingleAnswer(
         digest,
         issuer_name.octets(),

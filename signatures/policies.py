@@ -106,7 +106,7 @@ def stated_policies(certificate: Certificate) -> tuple[str, ...] | None:
     extension = certificate.extensions.get("2.5.29.32")
     if extension is None:
         return None
-    found = [next(part.children()).oid() for part in asn1.only(extension.value).expect(asn1.SEQUENCE).children()]
+    found = [part.first().oid() for part in asn1.only(extension.value).expect(asn1.SEQUENCE).children()]
     if len(found) > MAX_POLICIES or len(set(found)) != len(found):
         raise asn1.Asn1Error("policies stated twice or absurdly many")
     return tuple(found)
@@ -119,7 +119,7 @@ def policy_mappings(certificate: Certificate) -> dict[str, set[str]]:
     if extension is None:
         return found
     for count, pair in enumerate(asn1.only(extension.value).expect(asn1.SEQUENCE).children()):
-        issuer, subject = (part.oid() for part in pair.parts())
+        issuer, subject = (part.oid() for part in pair.parts(2, 2))
         if ANY_POLICY in (issuer, subject) or count >= MAX_POLICIES:
             raise asn1.Asn1Error("anyPolicy mapped, or absurdly many mappings")
         found.setdefault(issuer, set()).add(subject)

@@ -142,7 +142,7 @@ def judge_signed_data(
         )
         try:
             judged.append(case.judge())
-        except (asn1.Asn1Error, algorithms.Unsupported, ValueError, IndexError, StopIteration) as cause:
+        except (asn1.Asn1Error, algorithms.Unsupported) as cause:
             # What a hostile signer's part can still raise costs only this signer.
             reason = Reason("CMS_MALFORMED", str(cause))
             judged.append(SignerJudgement(index, Verdict.FAILED, "FORMAT_FAILURE", False, reasons=(reason,)))
@@ -260,7 +260,7 @@ class _Case:
     def _unsigned_attributes(self) -> tuple[Attribute, ...]:
         try:
             return attributes(self.signer.unsigned_attributes)
-        except (asn1.Asn1Error, ValueError) as cause:
+        except asn1.Asn1Error as cause:
             self.tally.remark("UNSIGNED_ATTRIBUTES_UNREADABLE", str(cause))
             return ()
 
@@ -365,7 +365,7 @@ class _Case:
         for index, value in enumerate(values[:MAX_COUNTERSIGNATURES]):
             try:
                 found.append(self._countersignature(index, parent, signer_info(value), papers, best, depth))
-            except (asn1.Asn1Error, ValueError, StopIteration) as cause:
+            except (asn1.Asn1Error, algorithms.Unsupported) as cause:
                 reason = Reason("CMS_MALFORMED", str(cause))
                 found.append(SignerJudgement(index, Verdict.FAILED, "FORMAT_FAILURE", False, reasons=(reason,)))
         for one in found:

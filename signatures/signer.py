@@ -261,7 +261,7 @@ class _Attributes:
         value = self._single(ALGORITHM_PROTECTION, required=False)
         if value is None:
             return
-        digest, *rest = value.expect(asn1.SEQUENCE).parts()
+        digest, *rest = value.expect(asn1.SEQUENCE).parts(1)
         signature = next((part for part in rest if part.tag == 0xA1), None)
         if not _same_algorithm(digest, self._signer.digest_algorithm) or (
             signature is None or not _same_algorithm(signature, self._signer.signature_algorithm)
@@ -305,7 +305,7 @@ def _same_algorithm(first: asn1.Element, second: asn1.Element) -> bool:
     """Whether two AlgorithmIdentifiers mean the same; absent parameters and NULL are one (RFC 5754, 2)."""
 
     def meaning(element: asn1.Element) -> tuple[str, bytes]:
-        parts = element.parts()
+        parts = element.parts(1, 2)
         parameters = b"" if len(parts) < 2 or parts[1].tag == asn1.NULL else asn1.to_der(parts[1])
         return parts[0].oid(), parameters
 
@@ -323,7 +323,7 @@ class EssDigest:
 
 
 def _ess_digest(value: asn1.Element, default: str) -> EssDigest:
-    entry = next(next(value.expect(asn1.SEQUENCE).children()).children()).expect(asn1.SEQUENCE)
+    entry = value.expect(asn1.SEQUENCE).first().first().expect(asn1.SEQUENCE)
     parts = entry.parts()
     used = default
     if parts and parts[0].tag == asn1.SEQUENCE and default == "sha256":
@@ -332,9 +332,9 @@ def _ess_digest(value: asn1.Element, default: str) -> EssDigest:
         raise asn1.Asn1Error("a signing-certificate attribute without a digest")
     issuer, serial = None, None
     if len(parts) > 1:
-        names, number = parts[1].parts()
+        names, number = parts[1].parts(2, 2)
         directory = [name for name in names.children() if name.tag == 0xA4]
-        issuer = next(directory[0].children()).raw if directory else None
+        issuer = directory[0].first().raw if directory else None
         serial = number.integer()
     return EssDigest(used, parts[0].octets(), issuer, serial)
 
@@ -354,7 +354,7 @@ class _Choice:
         digests: list[EssDigest] = []
         try:
             digests = attrs.certificate_digests()
-        except (asn1.Asn1Error, StopIteration):
+        except asn1.Asn1Error:
             tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_BINDING_UNREADABLE")
         except algorithms.Unsupported as cause:
             tally.cannot("ALGORITHM_UNSUPPORTED", str(cause))

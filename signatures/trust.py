@@ -96,7 +96,7 @@ class TrustPaper:
 
 @dataclass(frozen=True, slots=True)
 class TrustProblem:
-    """Something about the trust folders that a person should mend: a code from config/reasons/trust.toml and details."""
+    """Something about the trust folders that a person should mend: a code of config/reasons/trust.toml, details."""
 
     code: str
     detail: str
