@@ -64,7 +64,8 @@ class Change:
     """
     One thing that is different, with the page object and rectangle where it shows (0 and None if it does not).
 
-    `shows` asks for a look at the page; `refills` says that it only gives a field that was there a new look of its own.
+    `shows` asks for a look at the page; `refills` says that it only gives a field that was there a new look of its own,
+    `alone` that the look changed and the value did not.
     """
 
     grade: Grade
@@ -76,6 +77,7 @@ class Change:
     box: Box | None = None
     shows: bool = False
     refills: bool = False
+    alone: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,11 +101,18 @@ _CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", 
 _INHERITED = frozenset({"MediaBox", "CropBox", "Rotate", "Resources", "UserUnit"})
 _DEFAULTS: dict[str, Value] = {"Rotate": 0, "UserUnit": 1}
 _PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
-_FORM_FREE = frozenset({"SigFlags", "DA", "Q", "NeedAppearances", "CO", "DR"})
+_FORM_FREE = frozenset({"SigFlags", "Q", "NeedAppearances", "CO"})
 _WIDGET_LOOKS = frozenset({"AP", "AS", "MK", "DA", "Q", "BS", "Border", "DR", "DS", "H"})
 _FIELD_FREE = frozenset({"M", "NM", "TU", "TM", "StructParent", "P", "DV", "Ff", "Type", "TI", "SV"})
 _FILL_KEYS = frozenset({"V", "I", "RV", "AS", "AP"})
-_STRUCTURE = frozenset({"StructElem", "StructTreeRoot", "OBJR", "MCR", "NumberTree"})
+_STRUCTURE = frozenset({"StructElem", "StructTreeRoot", "OBJR", "MCR"})
+_STRUCTURE_KEYS = frozenset(
+    {
+        "Type", "S", "P", "ID", "Ref", "Pg", "K", "A", "C", "R", "T", "Lang", "Alt", "E", "ActualText", "AF", "NS",
+        "PhoneticAlphabet", "Phoneme", "IDTree", "ParentTree", "ParentTreeNextKey", "RoleMap", "ClassMap", "Namespaces",
+        "PronunciationLexicon", "Obj", "MCID", "Stm", "StmOwn",
+    }
+)  # fmt: skip
 # ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
 _HIDDEN, _NO_VIEW = 2, 32
 
@@ -289,9 +298,9 @@ class _Comparison:
                 return list(self._page(number, before, now))
             if kind == "Pages":
                 return list(self._page_node(number, before, now))
-            if kind == "Catalog" or (gone and kind in _STRUCTURE):
+            if kind == "Catalog":
                 return None
-            if kind in _STRUCTURE and not gone:
+            if _is_structure(before) and (gone or _is_structure(now)):
                 return [Change(Grade.PERMITTED, Act.UPKEEP, "")]
             if "ByteRange" in before and "Contents" in before:
                 if not gone and same_through(self.old, before, self.new, now, frozenset({"Data"})):
@@ -299,7 +308,7 @@ class _Comparison:
                 return [Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", f"object {number}")]
             if _reference(self.old.catalog, "AcroForm") == number:
                 return list(self._form(before, now))
-            if number in self._old_fields or _is_annotation(before):
+            if number in self._old_fields:
                 if gone:
                     # It matters only where something still leads to it: the lists that held it are compared too.
                     return None
@@ -324,9 +333,10 @@ class _Comparison:
         for key in self._differing(before, after):
             if key == "Fields":
                 yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
-            elif key in _FORM_FREE:
+            elif key in _FORM_FREE or self._only_more(before.get(key), after.get(key), 0):
                 yield Change(Grade.PERMITTED, Act.UPKEEP, "")
             else:
+                # Fonts and default looks decide what programs draw that make the fields' looks anew.
                 yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"/{key}")
 
     def _field_list(self, before: Value, after: Value) -> Iterator[Change]:
@@ -357,18 +367,26 @@ class _Comparison:
                 yield from self._new_field(kid, depth + 1)
             if kids:
                 return
-        act = Act.SIGN if kind == "Sig" else Act.FORM
-        if kind == "Sig" and self._is_time_stamp(known, value):
-            act = Act.UPKEEP
-        if _shows(self.new, value):
-            if act is Act.FORM:
-                yield self._showing(Grade.VISIBLE, act, "FIELD_ADDED", value, name, item)
-            else:
-                yield self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", value, name, item)
-        elif act is Act.FORM:
-            yield Change(Grade.UNKNOWN, act, "FIELD_ADDED", name, name)
+        if kind == "Sig":
+            yield self._new_signature(known, value, name, item, 0)
+        elif _shows(self.new, value):
+            yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item)
         else:
-            yield Change(Grade.PERMITTED, act, "", name, name)
+            yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", name, name)
+
+    def _new_signature(self, known: Field | None, value: Dictionary, name: str, item: Value, page: int) -> Change:
+        """
+        A signature field that was not there: a signature, a time stamp, or an empty place for one.
+
+        Only what does not show is upkeep; and an empty place that shows something is no signature but a picture of one.
+        """
+        if not _shows(self.new, value):
+            act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
+            return Change(Grade.PERMITTED, act, "", name, name)
+        empty = self.new.resolve(known.value if known is not None else value.get("V")) is None
+        if empty and self.new.resolve(value.get("AP")) is not None:
+            return self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
+        return self._showing(Grade.PERMITTED, Act.SIGN, "SIGNATURE_ADDED", value, name, item, page)
 
     def _is_time_stamp(self, known: Field | None, value: Dictionary) -> bool:
         signature = self.new.resolve(known.value if known is not None else value.get("V"))
@@ -473,11 +491,7 @@ class _Comparison:
                 if number in self._judged:
                     return
                 self._judged.add(number)
-                act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
-                if _shows(self.new, value):
-                    yield self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", value, known.name, item, page)
-                else:
-                    yield Change(Grade.PERMITTED, act, "", known.name, known.name)
+                yield self._new_signature(known, value, known.name, item, page)
                 return
             if number in self._judged and known is not None:
                 return
@@ -485,7 +499,8 @@ class _Comparison:
                 name = known.name if known is not None else ""
                 yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
             return
-        if _kind(value) == "Popup" or not _shows(self.new, value):
+        closed = _kind(value) == "Popup" and self.new.resolve(value.get("Open")) is not True
+        if closed or not _shows(self.new, value):
             yield Change(Grade.PERMITTED, Act.COMMENT, "", _kind(value), page=page)
             return
         yield self._showing(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_ADDED", value, "", item, page)
@@ -528,7 +543,8 @@ class _Comparison:
         signed_before = self.old.resolve(known.inherited("V"))
         now = self._new_fields.get(number)
         signing = signed_before is None and now is not None and self.new.resolve(now.value) is not None
-        act = Act.UPKEEP if signing and self._is_time_stamp(now, after) else Act.SIGN
+        stamping = signing and self._is_time_stamp(now, after) and not _shows(self.new, after)
+        act = Act.UPKEEP if stamping else Act.SIGN
         for key in keys:
             if key == "V":
                 if signing:
@@ -565,9 +581,7 @@ class _Comparison:
     ) -> Iterator[Change]:
         for key in keys:
             if key in _FILL_KEYS or key in _WIDGET_LOOKS:
-                shows = key in _WIDGET_LOOKS and _shows(self.new, after)
-                change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", after, known.name, Ref(number, 0))
-                yield replace(change, shows=shows, refills=True)
+                yield self._filled(number, before, after, key, known)
             elif key == "F":
                 if _shows(self.old, before) != _shows(self.new, after):
                     yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
@@ -581,6 +595,20 @@ class _Comparison:
                 yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
             else:
                 yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+
+    def _filled(self, number: int, before: Dictionary, after: Dictionary, key: str, known: Field) -> Change:
+        """
+        A field's value or look is another one now.
+
+        Filling in changes the value. A look that was there and changes without it says something else than was signed.
+        """
+        shows = key in _WIDGET_LOOKS and _shows(self.new, after)
+        change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", after, known.name, Ref(number, 0))
+        now = self._new_fields.get(number)
+        values = self.old.resolve(known.inherited("V")), self.new.resolve(now.inherited("V") if now else None)
+        valued = not same(*values) or not same(before.get("AS"), after.get("AS"))
+        alone = shows and not valued and before.get("AP") is not None
+        return replace(change, shows=shows, refills=True, alone=alone)
 
     # 3. What is told by its uses.
 
@@ -606,7 +634,11 @@ class _Comparison:
             known.update(waiting)
         for number in numbers:
             before, after = self.different[number]
-            for holder, path in self._anchored(number, known):
+            uses = self._anchored(number, known)
+            if not uses and after is not None and self._was_there(number, before):
+                # Nothing that we can read used it, yet it is not simply new: perhaps others read more than we do.
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+            for holder, path in uses:
                 yield from self._used(number, before, after, holder, path)
         for number in looks:
             value = self.old.get(number)
@@ -614,15 +646,24 @@ class _Comparison:
                 if holder == 0 or holder == _reference(self.old.trailer, "Root"):
                     yield from self._used(number, value, value, holder, path)
 
+    def _was_there(self, number: int, before: Value) -> bool:
+        """Say whether the signed revision had this object, readable or not, for something of the document."""
+        entry = self.old.locate(number)
+        if entry is None or entry.kind == "f":
+            return False
+        if before is None:
+            return self.old.placed(number) is None
+        return not (isinstance(before, Dictionary) and "Linearized" in before)
+
     def _speaks(self, number: int) -> bool:
         value = self.old.get(number)
         if isinstance(value, Stream):
             return value.head.get("Type") == "XRef"
         return isinstance(value, Dictionary) and (
-            value.get("Type") in {"Page", "Pages", "Catalog", "Annot", *_STRUCTURE}
+            value.get("Type") in {"Page", "Pages", "Catalog"}
+            or _is_structure(value)
             or _reference(self.old.catalog, "AcroForm") == number
             or number in self._old_fields
-            or _is_annotation(value)
             or ("ByteRange" in value and "Contents" in value)
         )
 
@@ -667,7 +708,7 @@ class _Comparison:
                 yield from self._resource_part(number, before, after, holder)
             elif first != "Parent":
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"object {number}")
-        elif kind in _STRUCTURE:
+        elif _is_structure(value):
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         elif "ByteRange" in value and "Contents" in value:
             if first != "Data" and not same(before, after):
@@ -708,7 +749,7 @@ class _Comparison:
                 yield from self._new_field(Ref(number, 0), 0)
             else:
                 yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
-        elif path[0] in _FORM_FREE:
+        elif path[0] in _FORM_FREE or (path[0] == "DR" and self._only_more(before, after, 1)):
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         else:
             yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
@@ -726,8 +767,8 @@ class _Comparison:
                     yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_REMOVED", _kind(before), page=page, box=box)
             elif isinstance(before, Dictionary) and isinstance(after, Dictionary) and len(path) == 2:
                 yield from self._annotation(number, before, after)
-            else:
-                yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", f"object {number}", page=page)
+            elif len(path) > 2 and path[2] not in ("Parent", "P", "Popup", "IRT"):
+                yield from self._annotation_part(number, page, path)
         elif first == "Contents":
             if isinstance(before, list) or before is None:
                 yield from self._contents(page, before, after)
@@ -741,6 +782,18 @@ class _Comparison:
             yield Change(Grade.UNKNOWN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /AA", page=page)
         elif first != "Parent":
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /{first}", page=page)
+
+    def _annotation_part(self, number: int, page: int, path: Path) -> Iterator[Change]:
+        """A part of an annotation (its look, its action) changed that belongs to no form field."""
+        listed = self.new.entry(Ref(page, 0), "Annots")
+        place = path[1]
+        value = listed[place] if isinstance(listed, list) and isinstance(place, int) and place < len(listed) else None
+        annotation = self.new.resolve(value)
+        if isinstance(annotation, Dictionary) and not _shows(self.new, annotation):
+            yield Change(Grade.PERMITTED, Act.COMMENT, "", _kind(annotation), page=page)
+            return
+        box = _box(self.new, annotation) if isinstance(annotation, Dictionary) else None
+        yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", f"object {number}", page=page, box=box)
 
     def _resource_part(self, number: int, before: Value, after: Value, page: int) -> Iterator[Change]:
         if isinstance(before, Dictionary) and "Type" not in before and self._only_more(before, after, 1):
@@ -773,8 +826,6 @@ class _Comparison:
             return
         name = known.name if known is not None else ""
         if known is None:
-            if _shows(self.new, current):
-                yield self._showing(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", current, "", Ref(holder, 0))
             return
         if known.kind == "Sig":
             keys = [first]
@@ -784,9 +835,7 @@ class _Comparison:
             yield from self._signature_field(holder, value, current, keys, known)
             return
         if first in _FILL_KEYS or first in _WIDGET_LOOKS:
-            shows = first in _WIDGET_LOOKS and _shows(self.new, current)
-            change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", current, name, Ref(holder, 0))
-            yield replace(change, shows=shows, refills=True)
+            yield self._filled(holder, value, current, first, known)
         elif first in _FIELD_FREE:
             yield Change(Grade.PERMITTED, Act.FILL, "", name, name)
         else:
@@ -808,6 +857,7 @@ class _Comparison:
         for page, refills in asked:
             index = self.page_index(page)
             if index is not None:
+                self.new.file.count_look()
                 looks[page, refills] = compare_looks(before, self.new.file.data, index, fields_count=not refills)
         return [self._by_look(change, looks.get((change.page, change.refills))) for change in changes]
 
@@ -820,6 +870,8 @@ class _Comparison:
             return change
         if looks is not None and looks.covered is not False:
             return replace(change, grade=Grade.VISIBLE, code="CONTENT_COVERED")
+        if change.alone and looks is not None and looks.changed_in(change.box):
+            return replace(change, grade=Grade.VISIBLE, code="FIELD_LOOK_CHANGED")
         if change.act is Act.SIGN and not change.refills and self._is_large(change):
             return replace(change, grade=Grade.VISIBLE, code="LARGE_SIGNATURE_ADDED")
         return replace(change, code="")
@@ -933,6 +985,11 @@ def _ambiguous(value: Value) -> bool:
         elif isinstance(item, list):
             waiting.extend(item)
     return False
+
+
+def _is_structure(value: Dictionary) -> bool:
+    """Say whether this can only be a part of the structure tree, which shows nothing (ISO 32000-1, 14.7)."""
+    return value.get("Type") in _STRUCTURE and value.keys() <= _STRUCTURE_KEYS
 
 
 def _is_annotation(value: Dictionary) -> bool:

@@ -13,6 +13,10 @@ from signatures.formats.pdf_tables import Entry, MadeRows, Section, read_section
 MAX_REVISIONS = 500
 # A judgement reads a few thousand objects of the largest file seen; more is somebody making us walk.
 MAX_OBJECTS_READ = 200_000
+# Each page compared costs some tens of milliseconds; a file with two dozen visible signatures stays far below.
+MAX_LOOKS = 100
+# Each search for objects reads the whole file; lawful files need none, damaged ones one.
+MAX_SEARCHES = 6
 # References to references: one occurs, chains do not.
 MAX_HOPS = 16
 # Readers look for the end marker in the last kilobyte; some writers leave a little more behind it.
@@ -52,6 +56,7 @@ class PdfFile:
     _streams: dict[int, tuple[list[tuple[int, int]], bytes, int]] = field(default_factory=dict)
     _found: dict[int, dict[int, int]] = field(default_factory=dict)
     _read: int = 0
+    _looks: int = 0
 
     @property
     def header_at(self) -> int:
@@ -80,10 +85,18 @@ class PdfFile:
         if self._read > MAX_OBJECTS_READ:
             raise TooCostly(f"more than {MAX_OBJECTS_READ} objects to read")
 
+    def count_look(self) -> None:
+        """Count one page drawn and compared; TooCostly beyond the limit."""
+        self._looks += 1
+        if self._looks > MAX_LOOKS:
+            raise TooCostly(f"more than {MAX_LOOKS} pages to compare")
+
     def objects_by_look(self, limit: int) -> dict[int, int]:
         """Return where objects stand by looking for their headers before `limit`; the last of each number holds."""
         known = self._found.get(limit)
         if known is None:
+            if len(self._found) >= MAX_SEARCHES:
+                raise TooCostly(f"more than {MAX_SEARCHES} damaged revisions")
             known = {int(match[1]): match.start() for match in _ANY_OBJECT.finditer(self.data, 0, limit)}
             self._found[limit] = known
         return known

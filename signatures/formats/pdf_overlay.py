@@ -29,6 +29,30 @@ class Looks:
 
     changed: bool | None
     covered: bool | None
+    difference: Image.Image | None = None
+    frame: tuple[float, float, float] | None = None
+
+    def changed_in(self, box: tuple[float, float, float, float] | None) -> bool:
+        """
+        Say whether anything looks different within `box` (points); the whole page counts where no place can be told.
+
+        `frame` is left and top of the drawn page in points and the dots per point; None for a turned page.
+        """
+        if self.changed is False:
+            return False
+        if self.difference is None or self.frame is None or box is None:
+            return True
+        left, top, scale = self.frame
+        width, height = self.difference.size
+        area = (
+            max(0, int((box[0] - left) * scale)),
+            max(0, int((top - box[3]) * scale)),
+            min(width, int((box[2] - left) * scale) + 1),
+            min(height, int((top - box[1]) * scale) + 1),
+        )
+        if area[0] >= area[2] or area[1] >= area[3]:
+            return False
+        return self.difference.crop(area).getbbox() is not None
 
 
 def compare_looks(before: bytes, after: bytes, index: int, *, fields_count: bool) -> Looks:
@@ -39,9 +63,9 @@ def compare_looks(before: bytes, after: bytes, index: int, *, fields_count: bool
     covered; without it only the page's own content does, because filling in a field replaces the field's own look.
     """
     try:
-        old = draw(before, index, _SCALE)
-        new = draw(after, index, _SCALE)
-        content = old if fields_count else draw(before, index, _SCALE, annotations=False)
+        old, frame = draw(before, index, _SCALE)
+        new, _ = draw(after, index, _SCALE)
+        content = old if fields_count else draw(before, index, _SCALE, annotations=False)[0]
     except CannotDraw:
         return Looks(None, None)
     if old.size != new.size or content.size != old.size:
@@ -52,7 +76,7 @@ def compare_looks(before: bytes, after: bytes, index: int, *, fields_count: bool
     ink = _strongest(ImageChops.invert(content)).point(lambda value: 255 if value > 255 - _INK_BELOW else 0)
     lost = ImageChops.multiply(difference, ink)
     dots = sum(lost.histogram()[128:])
-    return Looks(True, dots > _LOST_DOTS)
+    return Looks(True, dots > _LOST_DOTS, difference, frame)
 
 
 def _strongest(picture: Image.Image) -> Image.Image:

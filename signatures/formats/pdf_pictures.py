@@ -24,14 +24,21 @@ def render_page(data: bytes, revision_end: int | None, page: int, scale: float) 
     `revision_end` is where the wanted revision ends in bytes (the end of a signature's byte range); None draws the
     file as it stands. Huge pages are drawn smaller than asked. Raises CannotDraw.
     """
-    picture = draw(data if revision_end is None else data[:revision_end], page - 1, scale)
+    picture, _ = draw(data if revision_end is None else data[:revision_end], page - 1, scale)
     output = BytesIO()
     picture.save(output, "PNG")
     return output.getvalue()
 
 
-def draw(data: bytes, index: int, scale: float, *, annotations: bool = True) -> Image.Image:
-    """Return page `index` (from 0) as an RGB picture; raises CannotDraw."""
+Frame = tuple[float, float, float]
+
+
+def draw(data: bytes, index: int, scale: float, *, annotations: bool = True) -> tuple[Image.Image, Frame | None]:
+    """
+    Return page `index` (from 0) as an RGB picture with its frame; raises CannotDraw.
+
+    The frame is left and top of what is drawn, in points, and the dots per point; None for a turned page.
+    """
     try:
         document = pdfium.PdfDocument(data)
     except pdfium.PdfiumError as cause:
@@ -49,7 +56,8 @@ def draw(data: bytes, index: int, scale: float, *, annotations: bool = True) -> 
         fitting = min(scale, (MAX_DOTS / (width * height)) ** 0.5)
         bitmap = page.render(scale=fitting, draw_annots=annotations, may_draw_forms=annotations)
         picture: Image.Image = bitmap.to_pil().convert("RGB")
-        return picture
+        left, _, _, top = page.get_cropbox()
+        return picture, (left, top, fitting) if page.get_rotation() == 0 else None
     except pdfium.PdfiumError as cause:
         raise CannotDraw(f"page {index + 1} cannot be drawn") from cause
     finally:

@@ -20,6 +20,8 @@ from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Ref, Stre
 MAX_USES = 100_000
 # From a font in an appearance up to its field there are five steps; further up the answer is "unknown".
 MAX_STEPS = 8
+# Up to so many numbers are searched for by name; beyond that every reference is looked at.
+_FEW = 500
 _HEADER_END = re.compile(rb"(?<![0-9])(\d{1,7})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+\Z")
 
 Path = tuple[str | int, ...]
@@ -72,18 +74,24 @@ def uses_of(view: View, numbers: Iterable[int]) -> dict[int, list[Use]]:
 def _holders(view: View, wanted: frozenset[int]) -> set[int]:
     # The alternatives are sorted so that the expression compiler can take out their common beginnings: that makes the
     # search several times faster on a large file.
-    words = b"|".join(sorted(str(number).encode() for number in wanted))
-    search = re.compile(rb"(?:" + words + rb")[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+R(?![A-Za-z0-9])")
+    words = b"|".join(sorted(str(number).encode() for number in wanted)) if len(wanted) <= _FEW else rb"\d{1,10}"
+    search = re.compile(rb"(" + words + rb")[\x00\t\n\x0c\r ]+\d{1,5}[\x00\t\n\x0c\r ]+R(?![A-Za-z0-9])")
     holders: set[int] = set()
     data = view.file.data
     count = 0
     skip_to = 0
+    seen_at = -1
     for match in search.finditer(data, 0, view.end):
         count += 1
         if count > MAX_USES:
             raise TooCostly(f"more than {MAX_USES} references to the changed objects")
-        if match.start() < skip_to or data[match.start() - 1 : match.start()].isdigit():
+        if match.start() < skip_to or data[match.start() - 1 : match.start()].isdigit() or int(match[1]) not in wanted:
             continue
+        if seen_at >= 0 and data.find(b"obj", seen_at, match.start()) < 0:
+            # No object began or ended since the last hit, and that one lay in nothing that counts.
+            seen_at = match.start()
+            continue
+        seen_at = match.start()
         holder = _object_around(view, match.start())
         if holder is not None:
             number, stop = holder
@@ -91,7 +99,7 @@ def _holders(view: View, wanted: frozenset[int]) -> set[int]:
             # The object is read as a whole: further hits inside it add nothing.
             skip_to = stop
     for stream in sorted(_object_streams(view)):
-        holders |= _holders_in_stream(view, stream, search)
+        holders |= _holders_in_stream(view, stream, search, wanted)
     return holders
 
 
@@ -126,7 +134,7 @@ def _object_streams(view: View) -> set[int]:
     return streams
 
 
-def _holders_in_stream(view: View, stream: int, search: re.Pattern[bytes]) -> set[int]:
+def _holders_in_stream(view: View, stream: int, search: re.Pattern[bytes], wanted: frozenset[int]) -> set[int]:
     try:
         pairs, data, first = view.object_stream(stream)
     except PdfSyntaxError:
@@ -136,7 +144,7 @@ def _holders_in_stream(view: View, stream: int, search: re.Pattern[bytes]) -> se
     holders: set[int] = set()
     for match in search.finditer(data, first):
         index = bisect_right(starts, match.start()) - 1
-        if index < 0 or data[match.start() - 1 : match.start()].isdigit():
+        if index < 0 or data[match.start() - 1 : match.start()].isdigit() or int(match[1]) not in wanted:
             continue
         number = places[index][1]
         entry = view.locate(number)

@@ -614,6 +614,28 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
         ).data,
         "indeterminate",
     ),
+    # what only looks like something lawful
+    "field-look-replaced-without-value": (
+        lambda: revision(sign(filled(a_pdf(), "87")), {8: look("/Tx BMC BT /F1 12 Tf 2 10 Td (99) Tj ET EMC")}).data,
+        "indeterminate",
+    ),
+    "visible-time-stamp-under-level-1": (lambda: _visible_time_stamp(), "failed"),
+    "picture-of-a-signature-added": (lambda: _picture_added(_signed()), "indeterminate"),
+    "font-of-the-fields-replaced": (lambda: _field_font(), "indeterminate"),
+    "resources-posing-as-annotation": (lambda: _posing("/Type /Annot /Subtype /Text"), "failed"),
+    "resources-posing-as-structure": (lambda: _posing("/Type /StructElem"), "failed"),
+    "resources-posing-as-field": (lambda: _posing("/FT /Tx /T (x)"), "failed"),
+    "reference-with-a-comment-inside": (
+        lambda: revision(
+            sign(a_pdf(o3=a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 4 %x\n0 R"))),
+            {4: stream(PAGE_TEXT.replace("87", "99"))},
+        ).data,
+        "not passed",
+    ),
+    "key-twice-in-update": (
+        lambda: revision(_signed(), {7: a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (a) /V (b)")}).data,
+        "indeterminate",
+    ),
     # where the signature is
     "field-not-in-form": (lambda: _resigned_not_in_form(), "indeterminate"),
     "signature-only-in-permissions": (only_in_perms, "indeterminate"),
@@ -650,6 +672,50 @@ def _overlay_field(made: Made) -> bytes:
             number + 1: look(_WHITE_BOX, 200, 60),
         },
     ).data
+
+
+def _visible_time_stamp() -> bytes:
+    made = certified(1)
+    number = made.next_number
+    reserved = "<" + "0" * 8000 + ">"
+    widget = f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Dau) /Rect [300 100 500 160] /F 132 /P 3 0 R /V {number} 0 R"
+    changed = {
+        3: listed(made.bodies[3], "Annots", f"{number + 1} 0 R"),
+        6: listed(made.bodies[6], "Fields", f"{number + 1} 0 R"),
+        number: signature_body(sub_filter="ETSI.RFC3161", contents=reserved, type_="/Type /DocTimeStamp"),
+        number + 1: f"{widget} /AP << /N {number + 2} 0 R >> >>",
+        number + 2: look("BT /F1 10 Tf 2 10 Td (Bo sung) Tj ET", 200, 60),
+    }
+    return _over_layout(stamp_token, revision(made, changed))
+
+
+def _picture_added(made: Made) -> bytes:
+    number = made.next_number
+    field = f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Gia) /Rect [300 100 500 160] /F 4 /P 3 0 R /AP << /N {number + 1} 0 R >> >>"
+    return revision(
+        made,
+        {
+            3: listed(made.bodies[3], "Annots", f"{number} 0 R"),
+            6: listed(made.bodies[6], "Fields", f"{number} 0 R"),
+            number: field,
+            number + 1: look("BT /F1 10 Tf 2 10 Td (Da ky) Tj ET", 200, 60),
+        },
+    ).data
+
+
+def _field_font() -> bytes:
+    form = a_pdf().bodies[6].replace("/DR << /Font << /F1 5 0 R >> >>", "/DR << /Font << /F1 30 0 R >> >>")
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>"
+    made = sign(revision(a_pdf(), {6: form, 30: font}))
+    return revision(made, {30: font.replace("Helvetica", "Symbol")}).data
+
+
+def _posing(kind: str) -> bytes:
+    """The page's resources pretend to be something that may change; then their font changes."""
+    page = a_pdf().bodies[3].replace("/Resources << /Font << /F1 5 0 R >> >>", "/Resources 30 0 R")
+    made = sign(revision(a_pdf(), {3: page, 30: f"<< {kind} /Font << /F1 5 0 R >> >>"}))
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >>"
+    return revision(made, {30: f"<< {kind} /Font << /F1 50 0 R >> >>", 50: font}).data
 
 
 def _overlay_content(made: Made) -> bytes:
