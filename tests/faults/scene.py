@@ -2,28 +2,39 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from config.catalogue import Catalogue
 from config.settings import load_settings
+from intake import examine, once
+from intake.courier import SmtpCourier
 from intake.office import Office
 from intake.once import run_once
-from intake.ports import CarryResult, SourceError
+from intake.ports import ByteSink, CarryResult, Memory, SourceError
+from intake.sources import folder as folder_source
+from intake.sources.mailbox import Mailbox
+from intake.steps.forms import FormReading, read_form
 from intake.wiring import open_office
 from intake.workers import perform
 from storage.audit import audit
 from storage.queries import LogFilter
 from storage.records import Delivery, Letter
+from tests.faults.world import Ports, imap_settings, smtp_settings
 from tests.makers import CLOSES, IN_TIME
 from tests.offices import ListedMail, ListedMailbox, a_form, a_mail, a_signed_form, prepare_folder
 
 # The harness replaces these to count and to break; the scene's own notes must go through the real ones.
 REAL_FSYNC = os.fsync
+
+# What the mailbox was told, what the relay took, where the servers are: files beside the office, of the world outside.
+TOLD, RELAY, PORTS = "told", "relay", "ports"
 
 
 def note(path: Path, line: str) -> None:
@@ -32,6 +43,11 @@ def note(path: Path, line: str) -> None:
         out.write(line + "\n")
         out.flush()
         REAL_FSYNC(out.fileno())
+
+
+def noted(path: Path) -> list[str]:
+    """Return what was written down there."""
+    return path.read_text(encoding="utf-8").split() if path.exists() else []
 
 
 @dataclass
@@ -51,18 +67,51 @@ class NotingCourier:
         return CarryResult.SENT, "250 OK"
 
 
-@dataclass
-class NotingMailbox(ListedMailbox):
-    """A mailbox that notes what it was told and is touched at every fetch and settling."""
+@dataclass(frozen=True)
+class TouchedMail(ListedMail):
+    """A mail whose fetching is a step that can fail."""
 
-    notes: Path = Path("told")
     steps: Any = None
 
+    def fetch(self, into: ByteSink) -> None:
+        """Hand over the first half, then the rest if the connection holds."""
+        half = len(self.data) // 2
+        into.write(self.data[:half])
+        if self.steps is not None and self.steps.touch("fetch"):
+            raise SourceError("connection reset", remedy="Wait.")
+        into.write(self.data[half:])
+
+
+@dataclass
+class NotingMailbox(ListedMailbox):
+    """
+    A mailbox that moves away what it is told of, and shows it never again.
+
+    So a mail of which the mailbox is told before the ledger has it for good is lost, as it would be in life.
+    """
+
+    notes: Path = Path(TOLD)
+    steps: Any = None
+
+    def waiting(self, memory: Memory, now: datetime) -> Iterator[ListedMail]:
+        """Yield what was not moved away and the ledger does not know; what it knows is settled now."""
+        told = noted(self.notes)
+        for mail in self.mails:
+            if mail.key in told:
+                continue
+            if memory.knows(mail.key):
+                self._settle_key(mail.key)
+            else:
+                yield TouchedMail(mail.key, mail.data, mail.received_at, self.steps)
+
     def settle(self, delivery: Delivery) -> None:
-        """Note it."""
+        """Move it away."""
+        self._settle_key(delivery.source_key)
+
+    def _settle_key(self, key: str) -> None:
         if self.steps is not None and self.steps.touch("settle"):
             raise SourceError("connection reset", remedy="Wait.")
-        note(self.notes, delivery.source_key)
+        note(self.notes, key)
 
 
 class InProcess:
@@ -76,6 +125,7 @@ class InProcess:
         """Nothing to end."""
 
 
+@cache
 def mails() -> list[ListedMail]:
     """Every kind of mail that takes another way through the ledger."""
     given = [
@@ -96,6 +146,25 @@ def mails() -> list[ListedMail]:
     return [ListedMail(f"INBOX/1/{number}", data, at) for number, (data, at) in enumerate(given, start=1)]
 
 
+def prepare_process() -> None:
+    """
+    Let a pass wait for nothing and read each form once in the life of the harness.
+
+    Reading a form is pure and most of a pass; its children inherit what it has read. The waits are for files that
+    others still write, and here nobody writes.
+    """
+    folder_source.SECOND_GLANCE_SECONDS = 0.0
+    once.BETWEEN_LOOKS_SECONDS = 0.0
+    read: dict[tuple[bytes, str], FormReading] = {}
+
+    def remembered(data: bytes, media_type: str, catalogue: Catalogue) -> FormReading:
+        if (data, media_type) not in read:
+            read[data, media_type] = read_form(data, media_type, catalogue)
+        return read[data, media_type]
+
+    examine.read_form = remembered  # type: ignore[attr-defined]
+
+
 def set_the_scene(folder: Path, database: str = "sqlite:///intake.db") -> Path:
     """Write the office and what waits in its export folder; returns the configuration file."""
     config = prepare_folder(folder, database=database)
@@ -109,23 +178,28 @@ def set_the_scene(folder: Path, database: str = "sqlite:///intake.db") -> Path:
     return config
 
 
-def open_scene(config: Path, steps: Any = None) -> Office:
-    """Open the office with the scene's mailbox and relay."""
+def open_scene(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> Office:
+    """
+    Open the office with the scene's mailbox and relay: those of the process, or the servers named in the file `ports`.
+    """
     office = open_office(load_settings(config))
     office.examiner.close()
-    mailbox = NotingMailbox(mails(), notes=config.parent / "told", steps=steps)
-    return replace(
-        office,
-        sources=(mailbox, *office.sources),
-        courier=NotingCourier(config.parent / "relay", steps),
-        examiner=InProcess(),  # type: ignore[arg-type]
-        clock=lambda: IN_TIME.astimezone(UTC),
-    )
+    changes: dict[str, Any] = {"examiner": InProcess(), "clock": lambda: at.astimezone(UTC)}
+    folder = config.parent
+    if (folder / PORTS).exists():
+        ports = Ports.read(folder / PORTS)
+        changes["sources"] = (Mailbox(imap_settings(ports)), *office.sources)
+        changes["courier"] = SmtpCourier(smtp_settings(ports), changes["clock"], final_reply_seconds=2)
+    else:
+        mailbox = NotingMailbox(list(mails()), notes=folder / TOLD, steps=steps)
+        changes["sources"] = (mailbox, *office.sources)
+        changes["courier"] = NotingCourier(folder / RELAY, steps)
+    return replace(office, **changes)
 
 
-def one_pass(config: Path, steps: Any = None) -> None:
+def one_pass(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> None:
     """Make one pass, as `intake once` does."""
-    office = open_scene(config, steps)
+    office = open_scene(config, steps, at=at)
     try:
         run_once(office)
     finally:
@@ -134,33 +208,51 @@ def one_pass(config: Path, steps: Any = None) -> None:
 
 @dataclass
 class EndState:
-    """What must be the same whatever happened on the way, and what must never be."""
+    """What must be the same whatever happened on the way, and what must never be (`broken`)."""
 
     submissions: dict[str, list[str]] = field(default_factory=dict)
+    keys: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
     letters: dict[str, int] = field(default_factory=dict)
     operative: list[str] = field(default_factory=list)
     source_left: list[str] = field(default_factory=list)
+    sent_twice: int = 0
     blobs_missing: int = 0
     broken: list[str] = field(default_factory=list)
 
-    def as_json(self) -> str:
-        """Return it for comparison."""
-        return json.dumps(self.__dict__, sort_keys=True, ensure_ascii=False)
+    def differences(self, expected: EndState) -> list[str]:
+        """Return what is not as in `expected`, one line each."""
+        found = [f"broken: {one}" for one in self.broken]
+        found += [f"blobs missing: {self.blobs_missing}"] if self.blobs_missing else []
+        for name in ("submissions", "keys", "receipts", "letters", "operative", "source_left"):
+            mine, theirs = getattr(self, name), getattr(expected, name)
+            if mine != theirs:
+                found.append(f"{name}: {mine} is not {theirs}")
+        return found
+
+    def lost(self, expected: EndState) -> int:
+        """Count the things that the sources showed and that are in no state."""
+        return sum((Counter(expected.keys) - Counter(self.keys)).values())
+
+    def doubled(self, expected: EndState) -> int:
+        """Count the things that are there more often than they were shown."""
+        return sum((Counter(self.keys) - Counter(expected.keys)).values())
 
 
-def end_state(config: Path) -> EndState:
+def end_state(config: Path, *, at: datetime = IN_TIME) -> EndState:
     """
     Read the ledger, vault, relay and folder after the last pass.
 
     Deliveries are grouped by their form: which of two copies is filed and which is linked may depend on the order of
     examination, that one is filed and one linked may not. A letter in doubt stands for one sent: never both, never two.
     """
-    office = open_scene(config)
+    office = open_scene(config, at=at)
     state = EndState()
     try:
         deliveries = office.queries.deliveries(LogFilter(limit=None))
+        relay = Counter(noted(config.parent / RELAY))
         for one in deliveries:
+            state.keys.append(f"{one.source} {one.source_key}")
             group = state.submissions.setdefault(one.form_sha256 or one.source_key, [])
             group.append(f"{one.state.value} {one.agency} {one.counted_timeliness} {one.signature}")
             group.sort()
@@ -172,13 +264,11 @@ def end_state(config: Path) -> EndState:
                 fate = "sent" if letter.state.value in ("sent", "in_doubt") else letter.state.value
                 key = f"{one.form_sha256 or one.source_key} {letter.kind.value} {fate}"
                 state.letters[key] = state.letters.get(key, 0) + 1
-        relay = config.parent / "relay"
-        taken = Counter(relay.read_text(encoding="utf-8").split()) if relay.exists() else Counter()
-        state.broken += [f"sent twice: {message_id}" for message_id, count in taken.items() if count > 1]
-        for one in deliveries:
-            for letter in office.ledger.letters.letters_of(one.id):
-                if letter.state.value == "sent" and letter.carrier == "mail" and not taken[letter.message_id]:
+                if letter.state.value == "sent" and letter.carrier == "mail" and not relay[letter.message_id]:
                     state.broken.append(f"marked sent and not sent: {letter.id}")
+        state.sent_twice = sum(count - 1 for count in relay.values())
+        state.broken += [f"sent twice: {message_id}" for message_id, count in relay.items() if count > 1]
+        state.keys.sort()
         state.receipts.sort()
         state.operative.sort()
         state.source_left = sorted(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -16,19 +17,25 @@ from storage import vault
 
 Harm = Literal["none", "kill", "fail-once", "fail-for-good"]
 
+# What a real disk says at such a moment, and what a real network does.
+DISK_ERRORS = (errno.ENOSPC, errno.EIO)
+NETWORK_ERRORS = (errno.ECONNRESET, errno.ETIMEDOUT)
+
 
 @dataclass
 class Steps:
     """
-    The numbered steps of one pass. `at` is the step that is harmed (0: none), `kind` narrows which steps count.
+    The numbered steps of one pass; `at` is the step that is harmed (0: none).
 
-    A step is a write to the vault, an fsync, a rename, a commit (before and after), a word to the relay (before and
-    after) and a word to the source.
+    On the disk: a write to the vault, an fsync, a rename, a removal, a new folder, a commit (before and after). To the
+    world: a body that is fetched, a word to the relay (before and after), a word to the source. With `of_sockets` the
+    steps are the calls on sockets instead: every connect, send and receive of the IMAP and SMTP conversations.
     """
 
     harm: Harm = "none"
     at: int = 0
     number: int = errno.ENOSPC
+    of_sockets: bool = False
     names: list[str] = field(default_factory=list)
     harmed: int = 0
 
@@ -46,21 +53,39 @@ class Steps:
         return bool(fails)
 
     def install(self) -> None:
-        """Put the counter before every durable step of this process; there is no way back, so fork first."""
+        """Put the counter before every step of this process; there is no way back, so fork first."""
+        if self.of_sockets:
+            for call in ("connect", "send", "sendall", "recv", "recv_into"):
+                self._wrap(socket.socket, call, f"socket: {call}")
+            return
         self._wrap(os, "fsync", "fsync")
         self._wrap(os, "rename", "rename")
         self._wrap(os, "replace", "rename")
-        self._wrap(vault._FileWriter, "write", "write")
+        self._wrap(os, "unlink", "unlink")
+        self._wrap(os, "mkdir", "mkdir")
+        # The file below the vault's writer is written by C; what it would raise is put into words by the writer.
+        real = vault._FileWriter.write
+
+        def counted_write(writer: vault._FileWriter, data: bytes, /) -> int:
+            if self.touch("write"):
+                raise vault._in_words(OSError(self.number, os.strerror(self.number)), "the vault cannot take a file")
+            return real(writer, data)
+
+        vault._FileWriter.write = counted_write  # type: ignore[method-assign]
         commit = DefaultDialect.do_commit
 
         def counted_commit(dialect: DefaultDialect, connection: Any) -> None:
             if self.touch("commit: before"):
-                raise sqlalchemy.exc.OperationalError("COMMIT", {}, OSError(self.number, os.strerror(self.number)))
+                raise self._no_commit()
             commit(dialect, connection)
-            # A failure reported after the commit is a broken connection; what was committed stays committed.
-            self.touch("commit: after")
+            # The connection broke after the server had committed: what was committed stays, and nobody was told.
+            if self.touch("commit: after"):
+                raise self._no_commit()
 
         DefaultDialect.do_commit = counted_commit  # type: ignore[method-assign]
+
+    def _no_commit(self) -> sqlalchemy.exc.OperationalError:
+        return sqlalchemy.exc.OperationalError("COMMIT", {}, OSError(self.number, os.strerror(self.number)))
 
     def _wrap(self, owner: Any, attribute: str, name: str) -> None:
         real: Callable[..., Any] = getattr(owner, attribute)
