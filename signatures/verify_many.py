@@ -167,7 +167,11 @@ def _judge(path: Path, judge: Callable[[Document], FileReport], content: Path | 
     except OSError as cause:
         reason = Reason("FILE_NOT_READ", cause.strerror or "")
         return plain_report(Document(name, b""), Verdict.UNREADABLE, reason)
-    return judge(Document(name, data, detached, detached_name))
+    try:
+        return judge(Document(name, data, detached, detached_name))
+    except MemoryError:
+        reason = Reason("TOO_COSTLY", f"more than {BYTES_PER_WORKER >> 20} MiB of memory")
+        return plain_report(Document(name, data), Verdict.INDETERMINATE, reason)
 
 
 def _detached(path: Path, content: Path | None) -> tuple[bytes | None, str]:
