@@ -8,7 +8,7 @@ from typing import Any
 
 from intake.console.words import TIMELINESS, Tone, signature_word, word
 from intake.steps.decide import REMARKS_ONLY
-from storage.records import Delivery, Why
+from storage.records import Delivery, State, Why
 
 # Which line a reason belongs to. What stands in none of them is shown in the last line, so nothing is hidden.
 ABOUT_SIGNATURE = frozenset(
@@ -82,7 +82,9 @@ def checks_of(
         _timing(delivery, of(ABOUT_TIME)),
     ]
     if rest:
-        lines.append(Check("Ghi nhận khác", _worst(rest), f"{len(rest)} ghi nhận", rest))
+        # Only what still waits is a question; of what was decided the same reasons are history.
+        tone = _worst(rest) if delivery.state in (State.HELD, State.SHELVED) else "quiet"
+        lines.append(Check("Ghi nhận khác", tone, f"{len(rest)} ghi nhận", rest))
     return tuple(lines)
 
 

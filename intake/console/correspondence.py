@@ -28,7 +28,7 @@ ORDER = (
 )
 SETTLEABLE = frozenset({LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED, LetterState.WITHHELD})
 # What one page lists; older letters are reached from their deliveries.
-MAX_SHOWN = 200
+MAX_SHOWN = 100
 
 
 def show(visit: Visit) -> Response:

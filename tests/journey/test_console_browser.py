@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 
 from storage.records import LetterKind, Role, State, Why
-from tests.makers_console import PASSWORD, Bureau, a_bureau, a_pdf, served
+from tests.makers_console import PASSWORD, Bureau, a_bureau, a_pdf, a_signature, served
 
 CHROMIUM = shutil.which("chromium")
 # No sandbox: tests run as root in containers. The rest keeps the browser from calling anywhere by itself.
@@ -92,6 +92,9 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
         made.person("quantri", Role.ADMIN)
         made.office.ledger.source_ok("mailbox", made.clock())
         made.filed("stttt", pdf=a_pdf(pages=2))
+        sealed = a_signature("indeterminate", changed_after="visible")
+        why = [Why("SEALED_AFTER_CHANGE")]
+        made.filed("svhttdl", signature="indeterminate", signatures=[sealed, a_signature()], reasons=why)
         made.held("FORM_UNSIGNED", agency="stc", signature="unsigned", signatures=[], letter=LetterKind.DEFECT)
         made.held("FORM_SIGNATURE_FAILED", agency="sct", signature="failed")
         made.held("SIGNATURE_INDETERMINATE", agency="sgtvt", signature="indeterminate")
@@ -206,6 +209,18 @@ def test_no_page_is_wider_than_its_window(
         page.goto(place + path)
         over = page.evaluate("document.documentElement.scrollWidth - window.innerWidth")
         assert over <= 0, (path, over)
+
+
+def test_the_board_and_the_log_show_every_column_on_an_office_screen(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """At 1280 pixels no table hides a column behind a scroll bar."""
+    page = context_of().new_page()
+    enter(page, place, "quantri")
+    hidden = "[...document.querySelectorAll('.table-scroll')].filter(e => e.scrollWidth > e.clientWidth).length"
+    for path in ("/", "/queue", "/log", "/letters", "/health", "/accounts"):
+        page.goto(place + path)
+        assert page.evaluate(hidden) == 0, path
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
