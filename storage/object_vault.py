@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import IO, TYPE_CHECKING, BinaryIO, TypeVar, cast
 
-from storage.vault import CHUNK_BYTES, Stored, Vault, VaultError, VaultWriter, checked_digest
+from storage.vault import CHUNK_BYTES, Stored, Vault, VaultBatch, VaultError, VaultWriter, checked_digest
 
 if TYPE_CHECKING:
     from obstore.store import ObjectStore
@@ -66,6 +66,9 @@ class ObjectVault(Vault):
 
     def writing(self) -> VaultWriter:
         return _ObjectWriter(self)
+
+    def batch(self) -> VaultBatch:
+        return _ObjectBatch(self)
 
     def open(self, sha256: str) -> BinaryIO:
         import obstore
@@ -146,6 +149,22 @@ class _ObjectWriter(VaultWriter):
 
     def discard(self) -> None:
         self._spool.close()
+
+
+class _ObjectBatch(VaultBatch):
+    """Objects that the store confirms one by one: nothing is left to be done together."""
+
+    def __init__(self, vault: ObjectVault) -> None:
+        self._vault = vault
+
+    def writing(self) -> VaultWriter:
+        return self._vault.writing()
+
+    def commit(self) -> None:
+        return
+
+    def discard(self) -> None:
+        return
 
 
 def _path(sha256: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import hashlib
 import os
@@ -10,11 +11,11 @@ import secrets
 import socket
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import BinaryIO, Protocol, Self
+from typing import IO, BinaryIO, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from config.errors import OfficeError
@@ -24,6 +25,9 @@ CHUNK_BYTES = 1024 * 1024
 
 # A writer's temporary file that nobody has touched for so long belongs to a dead process.
 LEFTOVER_SECONDS = 24 * 3600
+
+# From so many files on, one sync of the whole file system is quicker than one of each file.
+WORTH_A_SYNC_OF_ALL = 4
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 
@@ -86,6 +90,34 @@ class VaultWriter(ABC):
         self.discard()
 
 
+class VaultBatch(ABC):
+    """
+    Several blobs that become durable together, for draining a mailbox: waiting for the disk once is enough.
+
+    A context manager: leaving it throws away what was written and not committed since.
+    """
+
+    @abstractmethod
+    def writing(self) -> VaultWriter:
+        """Give a writer whose `commit` hashes and closes the blob, and makes nothing durable yet."""
+
+    @abstractmethod
+    def commit(self) -> None:
+        """Make all blobs written so far durable; when it returns they survive a power loss. May be repeated."""
+
+    @abstractmethod
+    def discard(self) -> None:
+        """Throw away what is not committed."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.discard()
+
+
 class Vault(ABC):
     """
     Bytes by their digest; the same bytes are kept once, and nothing is ever deleted or changed.
@@ -114,6 +146,10 @@ class Vault(ABC):
     @abstractmethod
     def writing(self) -> VaultWriter:
         """Give a writer for one blob of any size: `with vault.writing() as writer: …; stored = writer.commit()`."""
+
+    @abstractmethod
+    def batch(self) -> VaultBatch:
+        """Give a batch: write several blobs, then `commit` it before anything else speaks of them."""
 
     def put(self, data: bytes) -> Stored:
         """Keep `data`; durable when it returns."""
@@ -188,7 +224,30 @@ class FileVault(Vault):
         self._clear_leftovers()
 
     def writing(self) -> VaultWriter:
-        return _FileWriter(self, self._incoming)
+        return _FileWriter(self._incoming, self._keep)
+
+    def batch(self) -> VaultBatch:
+        return _FileBatch(self, self._incoming)
+
+    def keep_all(self, written: Sequence[_Written]) -> None:
+        """Make closed temporary files durable and put them in their places, waiting for the disk twice in all."""
+        together = len(written) >= WORTH_A_SYNC_OF_ALL
+        if not (together and _sync_all(self.folder)):
+            for one in written:
+                _sync_file(one.path)
+        changed: dict[Path, None] = {}
+        for one in written:
+            place = self._place(one.stored.sha256)
+            for folder in (place.parent.parent, place.parent):
+                if folder not in self._durable:
+                    folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
+                    changed |= dict.fromkeys((folder, folder.parent))
+            self._move(one, place)
+            changed[place.parent] = None
+        if not (together and _sync_all(self.folder)):
+            for folder in changed:
+                _sync_folder(folder)
+        self._durable |= changed.keys()
 
     def open(self, sha256: str) -> BinaryIO:
         try:
@@ -245,17 +304,22 @@ class FileVault(Vault):
             _sync_folder(one.parent)
             self._durable.add(one)
 
-    def _adopt(self, temporary: Path, sha256: str, size: int) -> None:
-        """Put a synced temporary file in its place, or keep the one that is there if it is intact."""
-        place = self._place(sha256)
+    def _keep(self, written: _Written) -> None:
+        """Make one closed temporary file durable and put it in its place."""
+        _sync_file(written.path)
+        place = self._place(written.stored.sha256)
         self._prepare(place.parent)
-        if self.size(sha256) == size and self.holds_intact(sha256):
-            temporary.unlink()
+        self._move(written, place)
+        _sync_folder(place.parent)
+
+    def _move(self, written: _Written, place: Path) -> None:
+        """Put a synced temporary file in its place, or keep the one that is there if it is intact."""
+        if self.size(written.stored.sha256) == written.stored.size and self.holds_intact(written.stored.sha256):
+            written.path.unlink()
             # Its writer may have died between rename and sync, so the promise is made again.
             _sync_file(place)
         else:
-            temporary.rename(place)
-        _sync_folder(place.parent)
+            written.path.rename(place)
 
     def _clear_leftovers(self) -> None:
         """Remove temporary files whose writer is dead: a process of this machine that is gone, or a day of silence."""
@@ -275,11 +339,20 @@ class FileVault(Vault):
                 continue  # Another process was first, or it is not ours to remove: it harms nobody.
 
 
-class _FileWriter(VaultWriter):
-    """A temporary file, hashed as it grows."""
+@dataclass(frozen=True, slots=True)
+class _Written:
+    """A temporary file that is written, closed and hashed, but not yet durable."""
 
-    def __init__(self, vault: FileVault, incoming: Path) -> None:
-        self._vault = vault
+    path: Path
+    stored: Stored
+
+
+class _FileWriter(VaultWriter):
+    """A temporary file, hashed as it grows; `keep` takes it over when it is whole."""
+
+    def __init__(self, incoming: Path, keep: Callable[[_Written], None]) -> None:
+        self._keep = keep
+        self._is_kept = False
         self._hasher = hashlib.sha256()
         self._size = 0
         self._path = incoming / f"{socket.gethostname()}@{os.getpid()}-{secrets.token_hex(8)}"
@@ -304,19 +377,69 @@ class _FileWriter(VaultWriter):
         stored = Stored(self._hasher.hexdigest(), self._size)
         try:
             os.fchmod(self._file.fileno(), FILE_MODE)
-            os.fsync(self._file.fileno())
             self._file.close()
-            self._vault._adopt(self._path, stored.sha256, stored.size)
+            self._keep(_Written(self._path, stored))
         except OSError as cause:
             raise _in_words(cause, "the vault cannot take a file") from cause
+        self._is_kept = True
         return stored
 
     def discard(self) -> None:
+        if not self._is_kept:
+            _throw_away(self._file, self._path)
+
+
+class _FileBatch(VaultBatch):
+    """Temporary files that wait to become durable together."""
+
+    def __init__(self, vault: FileVault, incoming: Path) -> None:
+        self._vault = vault
+        self._incoming = incoming
+        self._written: list[_Written] = []
+
+    def writing(self) -> VaultWriter:
+        return _FileWriter(self._incoming, self._written.append)
+
+    def commit(self) -> None:
         try:
-            self._file.close()
-            self._path.unlink(missing_ok=True)
-        except OSError:
-            return  # What stays is cleared at the next start; the error that led here matters more.
+            self._vault.keep_all(self._written)
+        except OSError as cause:
+            raise _in_words(cause, "the vault cannot take these files") from cause
+        self._written.clear()
+
+    def discard(self) -> None:
+        for one in self._written:
+            _throw_away(None, one.path)
+        self._written.clear()
+
+
+def _throw_away(file: IO[bytes] | None, path: Path) -> None:
+    try:
+        if file is not None:
+            file.close()
+        path.unlink(missing_ok=True)
+    except OSError:
+        return  # What stays is cleared at the next start; the error that led here matters more.
+
+
+def _sync_all(folder: Path) -> bool:
+    """
+    Sync the whole file system of `folder` at once (syncfs(2)); False where that cannot be relied on.
+
+    Before Linux 5.8 a failed write was not told by it, so there each file is synced by itself.
+    """
+    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
+    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
+    if call is None or os.uname().sysname != "Linux" or release < (5, 8):
+        return False
+    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        if call(handle) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number))
+    finally:
+        os.close(handle)
+    return True
 
 
 def checked_digest(sha256: str) -> str:

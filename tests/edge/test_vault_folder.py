@@ -126,6 +126,43 @@ def test_leftovers_of_dead_writers_are_cleared_and_living_ones_left(vault: FileV
     assert sorted(path.name for path in incoming.iterdir()) == sorted([mine.name, elsewhere.name])
 
 
+@pytest.mark.parametrize("count", [1, 3, 4, 30])
+def test_a_batch_becomes_durable_together(vault: FileVault, count: int) -> None:
+    """Before its commit nothing is in the vault; after it everything is, doubles once, and no leftovers lie about."""
+    data = [f"mail {number % 20}".encode() for number in range(count)]
+    with vault.batch() as batch:
+        for one in data:
+            with batch.writing() as writer:
+                writer.write(one)
+                stored = writer.commit()
+            assert stored.sha256 == digest_of(one.decode())
+        assert list(vault.digests()) == []
+        batch.commit()
+        assert sorted(vault.digests()) == sorted({digest_of(one.decode()) for one in data})
+        with batch.writing() as writer:
+            writer.write(b"too late")
+            writer.commit()
+
+    assert all(vault.holds_intact(digest) for digest in vault.digests())
+    assert digest_of("too late") not in set(vault.digests())
+    assert list((vault.folder / INCOMING).iterdir()) == []
+
+
+def test_a_batch_heals_a_damaged_blob(vault: FileVault) -> None:
+    """What came again is looked at in a batch, too."""
+    path = vault.path_of(vault.put(b"form").sha256)
+    path.chmod(0o640)
+    path.write_bytes(b"farm")
+
+    with vault.batch() as batch:
+        with batch.writing() as writer:
+            writer.write(b"form")
+            writer.commit()
+        batch.commit()
+
+    assert vault.read(path.name) == b"form"
+
+
 def test_many_writers_of_the_same_bytes_do_not_disturb_each_other(vault: FileVault) -> None:
     """Several workers may store the same attachment at the same moment."""
     data = os.urandom(CHUNK_BYTES)
@@ -157,9 +194,28 @@ def test_bytes_are_synced_before_their_name_and_folders_after_it(tmp_path: Path)
     renamed = next(place for place, call in enumerate(calls) if call.startswith("rename") and digest in call)
     synced_before = [call for call in calls[:renamed] if call.startswith("fsync")]
     synced_after = [call for call in calls[renamed:] if call.startswith("fsync")]
-    assert f"/{INCOMING}/" in synced_before[-1] or any(f"/{INCOMING}/" in call for call in synced_before)
+    assert any(f"/{INCOMING}/" in call for call in synced_before)
     assert any(call.endswith(f"/{digest[:2]}/{digest[2:4]}") for call in synced_after)
     assert any(call.endswith(f"/{digest[:2]}") for call in calls if call.startswith("fsync"))
+
+
+def test_a_batch_is_synced_before_its_names_and_after_them(tmp_path: Path) -> None:
+    """A small batch syncs each file and folder; the order is that of a single blob."""
+    program = """
+with vault.batch() as batch:
+    for word in (b"form", b"more"):
+        with batch.writing() as writer:
+            writer.write(word)
+            writer.commit()
+    batch.commit()
+"""
+    calls = _traced(tmp_path, program)
+
+    renames = [place for place, call in enumerate(calls) if call.startswith("rename")]
+    before, after = calls[: renames[0]], calls[renames[-1] :]
+    assert sum(f"/{INCOMING}/" in call for call in before if call.startswith("fsync")) == 2
+    for digest in (digest_of("form"), digest_of("more")):
+        assert any(call.endswith(f"/{digest[:2]}/{digest[2:4]}") for call in after if call.startswith("fsync"))
 
 
 def _traced(tmp_path: Path, statement: str) -> list[str]:
