@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import re
 import sys
 import zlib
 from collections.abc import Callable
@@ -737,6 +738,106 @@ def _resigned_not_in_form() -> bytes:
     return fill_in(layout).data
 
 
+def _resigned(change: Callable[[bytes], bytes]) -> bytes:
+    """Two signatures; each revision is written by a writer with habits of its own."""
+    layout = a_pdf()
+    first = sign_layout()
+    changed = change(first.data)
+    table = changed.rindex(b"\nxref\n") + 1
+    base_table = changed.index(b"\nxref\n") + 1
+    # The change moved offsets of the second revision's objects only by what it added before them.
+    shift = base_table - layout.last_table
+    assert shift == 0
+    moved = len(change(layout.data)) - len(layout.data)
+    head, tail = changed[:table], changed[table:]
+    if moved:
+        tail = re.sub(rb"(\d{10}) (\d{5} n)", lambda m: b"%010d %s" % (int(m[1]) + moved, m[2]), tail)
+        tail = re.sub(rb"startxref\n(\d+)", lambda m: b"startxref\n%d" % table, tail)
+    made = Made(head + tail, first.bodies, table)
+    return sign(fill_in(made), name="Ky2").data
+
+
+def _whole_table() -> bytes:
+    made = _signed()
+    places = {int(m[1]): m.start() for m in re.finditer(rb"(?m)^(\d+) 0 obj", made.data)}
+    table = len(made.data)
+    rows = f"0 {max(places) + 1}\n0000000000 65535 f \n" + "".join(
+        f"{places[number]:010} 00000 n \n" if number in places else "0000000000 00001 f \n" for number in range(1, max(places) + 1)
+    )
+    end = f"trailer\n<< /Size {max(places) + 1} /Root 1 0 R /Info 9 0 R /Prev {made.last_table} >>\nstartxref\n{table}\n%%EOF\n"
+    return made.data + f"xref\n{rows}{end}".encode()
+
+
+def _counted_from_one() -> bytes:
+    made = a_pdf()
+    places = {int(m[1]): m.start() for m in re.finditer(rb"(?m)^(\d+) 0 obj", made.data)}
+    rows = f"1 {len(places) + 1}\n0000000000 65535 f \n" + "".join(f"{places[number]:010} 00000 n \n" for number in sorted(places))
+    data = made.data[: made.last_table] + f"xref\n{rows}trailer\n<< /Size 10 /Root 1 0 R /Info 9 0 R >>\nstartxref\n{made.last_table}\n%%EOF\n".encode()
+    return sign(sign(with_bytes(made, data)), name="Ky2").data
+
+
+def _direct_value() -> bytes:
+    made = a_pdf()
+    field = f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Ky1) /Rect [0 0 0 0] /F 132 /P 3 0 R /V {signature_body()} >>"
+    layout = revision(
+        made, {3: listed(made.bodies[3], "Annots", "10 0 R"), 6: listed(made.bodies[6], "Fields", "10 0 R"), 10: field}
+    )
+    return sign(fill_in(layout), name="Ky2").data
+
+
+def _indirect_range() -> bytes:
+    made = sign_layout()
+    number = made.next_number
+    body = made.bodies[10].replace("/ByteRange [0 0000000000 0000000000 0000000000]", f"/ByteRange {number} 0 R")
+    bare = a_pdf()
+    layout = revision(
+        bare, {**{key: made.bodies[key] for key in (3, 6, 11)}, 10: body, number: "[0 0000000000 0000000000 0000000000]"}
+    )
+    data = layout.data
+    start = data.index(b"/Contents <") + len(b"/Contents ")
+    stop = data.index(b">", start) + 1
+    at = data.index(b"[0 0000000000")
+    numbers = f"[0 {start:010} {stop:010} {len(data) - stop:010}]".encode()
+    data = data[:at] + numbers + data[at + len(numbers) :]
+    filled_in = fill_in_at(data, start, stop, cms_over(data[:start] + data[stop:]))
+    return sign(with_bytes(layout, filled_in), name="Ky2").data
+
+
+def _widget_apart() -> bytes:
+    made = _signed()
+    number = made.next_number
+    layout = revision(
+        made,
+        {
+            3: listed(made.bodies[3], "Annots", f"{number + 2} 0 R"),
+            6: listed(made.bodies[6], "Fields", f"{number + 1} 0 R"),
+            number: signature_body(),
+            number + 1: f"<< /FT /Sig /T (Ky2) /V {number} 0 R /Kids [{number + 2} 0 R] >>",
+            number + 2: f"<< /Type /Annot /Subtype /Widget /Rect [300 100 500 160] /F 4 /P 3 0 R /Parent {number + 1} 0 R"
+            f" /AP << /N {number + 3} 0 R >> >>",
+            number + 3: look("0 0 1 RG 2 2 190 50 re S", 200, 60),
+        },
+    )
+    return fill_in(layout).data
+
+
+def _in_group() -> bytes:
+    group = {
+        6: "<< /Fields [7 0 R 20 0 R] /SigFlags 3 >>",
+        20: "<< /T (Nhom) /FT /Sig /Kids [21 0 R 22 0 R] >>",
+        21: "<< /Type /Annot /Subtype /Widget /T (A) /Parent 20 0 R /Rect [0 0 0 0] /F 132 /P 3 0 R >>",
+        22: "<< /Type /Annot /Subtype /Widget /T (B) /Parent 20 0 R /Rect [0 0 0 0] /F 132 /P 3 0 R >>",
+        3: a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots [7 0 R 21 0 R 22 0 R]"),
+    }
+    made = revision(a_pdf(), group)
+    for widget in (21, 22):
+        value = made.next_number
+        made = fill_in(
+            revision(made, {widget: made.bodies[widget].replace("/F 132", f"/F 132 /V {value} 0 R"), value: signature_body()})
+        )
+    return made.data
+
+
 LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "signed": (lambda: _signed().data, "passed"),
     "signed-twice": (lambda: sign(_signed(), name="Ky2", by="Cơ quan thử").data, "passed"),
@@ -794,6 +895,38 @@ LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "hidden-note-added": (lambda: revision(_signed(), {3: listed(_signed().bodies[3], "Annots", "20 0 R"), 20: "<< /Type /Annot /Subtype /Popup /Rect [0 0 0 0] /F 2 >>"}).data, "passed"),
     "page-rewritten-the-same": (lambda: revision(_signed(), {3: _signed().bodies[3], 4: _signed().bodies[4]}).data, "passed"),
+    # spellings of various writers
+    "comment-before-startxref": (lambda: _resigned(lambda data: data.replace(b"\nstartxref", b"\n%iText-7.1.8\nstartxref")), "passed"),
+    "no-line-end-after-end-mark": (
+        lambda: sign(fill_in(with_bytes(sign_layout(), sign_layout().data.rstrip(b"\n"))), name="Ky2").data,
+        "passed",
+    ),
+    "rows-with-carriage-return": (lambda: _resigned(lambda data: data.replace(b" n \n", b" n\r\n").replace(b" f \n", b" f\r\n")), "passed"),
+    "whole-table-repeated": (lambda: _whole_table(), "passed"),
+    "table-counted-from-one": (lambda: _counted_from_one(), "passed"),
+    "page-attributes-written-out": (
+        lambda: revision(
+            sign(a_pdf(o2="<< /Type /Pages /Kids [3 0 R] /Count 1 /MediaBox [0 0 595 842] >>", o3=a_pdf().bodies[3].replace("/MediaBox [0 0 595 842]", ""))),
+            {3: _signed().bodies[3].replace("/MediaBox [0 0 595 842]", "/MediaBox [0.0 0.0 595.0 842.0] /Rotate 0 /CropBox [0 0 595 842]")},
+        ).data,
+        "passed",
+    ),
+    "resources-moved-to-their-own-object": (
+        lambda: revision(
+            _signed(),
+            {3: _signed().bodies[3].replace("/Resources << /Font << /F1 5 0 R >> >>", "/Resources 40 0 R"), 40: "<< /Font << /F1 5 0 R >> >>"},
+        ).data,
+        "passed",
+    ),
+    "annotation-list-moved-to-its-own-object": (
+        lambda: revision(_signed(), {3: _signed().bodies[3].replace("/Annots [11 0 R 7 0 R]", "/Annots 40 0 R"), 40: "[7 0 R 11 0 R]"}).data,
+        "passed",
+    ),
+    "signature-written-into-its-field": (lambda: _direct_value(), "passed"),
+    "byte-range-in-its-own-object": (lambda: _indirect_range(), "passed"),
+    "widget-apart-from-its-field": (lambda: _widget_apart(), "passed"),
+    "signed-in-a-group-of-fields": (lambda: _in_group(), "passed"),
+    "freed-objects": (lambda: revision(revision(_signed(), {20: "<< /X 1 >>"}), {}, freed=(20,)).data, "passed"),
     "unsigned": (lambda: a_pdf().data, "unsigned"),
     "unsigned-with-empty-field": (lambda: prepared_form().data, "unsigned"),
     "unsigned-with-drawn-signature": (drawn_signature, "unsigned"),
