@@ -30,6 +30,7 @@ COMMANDS = {
     "retry": ("acting", "retry", "Examine a delivery again."),
     "release": ("acting", "release", "Bring back what was shelved or set aside."),
     "export": ("keeping", "export", "Forms, answers, log or board as CSV, XLSX, JSON or Parquet."),
+    "evidence": ("keeping", "evidence", "All on which a delivery's verdict rests, to judge it again offline."),
     "audit": ("keeping", "audit", "Prove that log, vault and sums hold."),
     "backup": ("keeping", "backup", "A consistent copy while running."),
     "restore": ("keeping", "restore", "Put a copy back, with proof."),

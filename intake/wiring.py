@@ -69,8 +69,14 @@ def open_ledger(settings: Settings) -> Ledger:
 
 
 def open_queries(settings: Settings, ledger: Ledger) -> Queries:
-    """Return the read-only views, with times in the office's zone."""
-    return Queries(ledger.database, settings.office.zone)
+    """Return the read-only views, times in the office's zone; words find agencies by name where there is a roster."""
+    try:
+        roster = Rules(settings.campaign_file).book().roster
+        names = {one.id: " ".join((one.name, *one.aliases)) for one in roster.agencies}
+    except SettingsError:
+        # The log can be read while the campaign's files cannot: that is when one wants to look.
+        names = {}
+    return Queries(ledger.database, settings.office.zone, names)
 
 
 def open_office(settings: Settings) -> Office:

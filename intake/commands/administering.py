@@ -130,7 +130,7 @@ def roster() -> None:
 @click.argument("file")
 @office_command
 def roster_import(settings: LoadSettings, file: str) -> int:
-    """Check a roster (CSV, XLSX, TOML) and make it the campaign's, as a recorded act; the old file is kept beside it."""
+    """Check a roster (CSV, XLSX, TOML) and make it the campaign's, as a recorded act; the old file is kept."""
     from config.roster import load_roster, write_roster_csv
 
     source = existing((file,))[0]

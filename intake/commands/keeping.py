@@ -49,6 +49,24 @@ def export(settings: LoadSettings, what: str, kind: str, out: str) -> int:
 
 
 @click.command()
+@click.argument("ref")
+@click.argument("folder", type=click.Path(file_okay=False))
+@office_command
+def evidence(settings: LoadSettings, ref: str, folder: str) -> int:
+    """Write a delivery, its files, and the certificates and lists used into FOLDER; says how to judge it again."""
+    from intake.evidence import hand_out
+
+    loaded = settings()
+    with opened(loaded) as shelf:
+        handed = hand_out(shelf.queries, Vault.at(loaded.vault.url), ref, Path(folder))
+    click.echo(
+        f"{handed.folder}: {handed.files} tệp / files, {handed.papers} chứng thư và danh sách / papers", err=True
+    )
+    click.echo(f"cd {handed.folder} && {handed.command}")
+    return 0
+
+
+@click.command()
 @click.option("--json", "as_json", is_flag=True)
 @office_command
 def audit(settings: LoadSettings, as_json: bool) -> int:

@@ -250,6 +250,26 @@ def test_audit_backup_and_restore(desk: Desk, tmp_path: Path) -> None:
     assert any(blob.name in one["subject"] + one["detail"] for one in problems)
 
 
+def test_the_evidence_gives_the_same_verdict_offline(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was kept at filing time judges the form again without the office's trust folder."""
+    desk.json("once")
+    filed = next(one for one in desk.json("log")["deliveries"] if one["state"] == "filed")
+
+    status, command, err = desk.intake("evidence", filed["receipt_no"], str(tmp_path / "evidence"))
+
+    assert status == 0, err
+    monkeypatch.chdir(tmp_path / "evidence")
+    arguments = command.strip().partition("&& intake ")[2].split()
+    status, out, err = desk.call(*arguments, "--json")
+    assert status == 0, out + err
+    again = json.loads(out)["files"][0]["signatures"][0]
+    before = next(file["report"] for file in desk.json("show", filed["id"])["files"] if file["role"] == "form")
+    assert again["verdict"] == before["signatures"][0]["verdict"] == "passed"
+    assert again["revocation"] == "good"
+
+
 def test_campaign_check_calendar_and_extend(desk: Desk) -> None:
     """The cut-offs explain themselves, and an extension is a recorded act."""
     assert "trước 00:00:00 Chủ nhật 15/09/2019" in desk.intake("campaign", "check")[1]
