@@ -12,13 +12,15 @@ from lxml import etree
 
 from config.catalogue import Catalogue
 from intake.steps.form_fields import PREFIX, is_placeholder
-from intake.steps.form_rows import fields_of_rows
+from intake.steps.form_rows import agency_of, fields_of_rows, form_code
 from signatures.safe_xml import XmlRefused, parse_xml
 
 # A form of a thousand criteria is a megabyte of XML; pictures lie in parts of their own, which are not read.
 MAX_PART_BYTES = 32 * 1024 * 1024
 # What a clerk's letter or a recognition step needs of the first page.
-MAX_TEXT = 20_000
+MAX_TEXT = 8_000
+# A form of a thousand criteria prints on two hundred pages.
+MAX_WHOLE_TEXT = 1_000_000
 MAX_FIELDS = 20_000
 MAX_FIELD_TEXT = 20_000
 
@@ -75,16 +77,20 @@ def read_docx(data: bytes, catalogue: Catalogue) -> WordFields:
                 repeated[tag] = None
         else:
             values[tag] = text
+    text = _text_from_the_beginning(body, MAX_TEXT)
     by_rows = not any(values.values())
     if by_rows:
         rows = [[_shown_text(cell) for cell in _cells(row)] for row in _rows(body)]
-        values.update(fields_of_rows(rows, catalogue))
-    return WordFields(values, tuple(repeated), by_rows, _text_from_the_beginning(body))
+        found = fields_of_rows(rows, catalogue)
+        # The form's code is its last line.
+        found.update(form_code(_text_from_the_beginning(body, MAX_WHOLE_TEXT)))
+        values.update(agency_of(text) | found if found else {})
+    return WordFields(values, tuple(repeated), by_rows, text)
 
 
 def text_of_docx(data: bytes) -> str:
     """Return the document's running text from the start, bounded. Raises NotAWordDocument."""
-    return _text_from_the_beginning(_body(data))
+    return _text_from_the_beginning(_body(data), MAX_TEXT)
 
 
 def _body(data: bytes) -> etree._Element:
@@ -190,13 +196,13 @@ def _cells(row: etree._Element) -> Iterator[etree._Element]:
             yield from child.iter(_W + "tc", _W_STRICT + "tc")
 
 
-def _text_from_the_beginning(body: etree._Element) -> str:
+def _text_from_the_beginning(body: etree._Element, limit: int) -> str:
     pieces: list[str] = []
     size = 0
     for paragraph in body.iter(_W + "p", _W_STRICT + "p"):
         text = _shown_text(paragraph)
         pieces.append(text)
         size += len(text) + 1
-        if size > MAX_TEXT:
+        if size > limit:
             break
-    return "\n".join(pieces)[:MAX_TEXT]
+    return "\n".join(pieces)[:limit]

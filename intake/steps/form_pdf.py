@@ -20,7 +20,7 @@ from intake.steps.form_rows import fields_of_rows
 # The sample form prints on eight pages; what is longer than this has the form at its beginning or is none.
 MAX_PAGES = 40
 MAX_CHARACTERS = 60_000
-MAX_TEXT = 20_000
+MAX_TEXT = 8_000
 MAX_LINES = 20_000
 # Two strokes of one line may differ by a hair; rows are never this near to each other (points).
 SNAP = 2.0

@@ -19,7 +19,7 @@ from intake.steps.form_rows import fields_of_rows
 MAX_SHEETS = 10
 MAX_ROWS = 5_000
 MAX_COLUMNS = 50
-MAX_TEXT = 20_000
+MAX_TEXT = 8_000
 # What a workbook may unpack to before it is opened at all: the library holds every shared string.
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
 

@@ -97,11 +97,8 @@ def _from_docx(data: bytes, catalogue: Catalogue) -> FormReading:
         found = read_docx(data, catalogue)
     except NotAWordDocument as cause:
         return FormReading(is_form=False, flaws=(Why("FORM_NOT_READ", str(cause)[:120]),))
-    values = found.values
-    if found.by_rows:
-        values = {**form_code(found.text), **agency_of(found.text), **values}
     more = [Why("FORM_FIELD_REPEATED", tag) for tag in found.repeated]
-    return _judged(values, found.text, catalogue, "docx", ROWS_CONFIDENCE if found.by_rows else 1.0, more)
+    return _judged(found.values, found.text, catalogue, "docx", ROWS_CONFIDENCE if found.by_rows else 1.0, more)
 
 
 def _from_pdf(data: bytes, catalogue: Catalogue) -> FormReading:
