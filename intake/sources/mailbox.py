@@ -376,9 +376,14 @@ class _Reader:
         """Yield one mail for each row that the ledger does not know, each over a conversation that works."""
         while True:
             while len(self._ahead) < WISHES_AHEAD and (row := next(rows, None)) is not None:
-                self._ahead.append((row, self._memory.knows(self.key(row.uid))))
-            while self._ahead and self._ahead[0][1]:
+                is_known = self._memory.knows(self.key(row.uid))
+                if is_known and not self._ahead:
+                    self._pass_known(row)
+                else:
+                    self._ahead.append((row, is_known))
+            if self._ahead and self._ahead[0][1]:
                 self._pass_known(self._ahead.popleft()[0])
+                continue
             if not self._ahead and not self._wished:
                 return
             if self._session.broken:

@@ -293,6 +293,20 @@ def test_a_lost_memory_costs_only_time(server: ImapDouble, box: Mailbox) -> None
     assert take(box, memory).arrivals == []
 
 
+@pytest.mark.parametrize("unknown", [{1}, {40}, {100}, {17, 18, 99}, set(range(1, 101, 7)), set()])
+def test_new_mails_among_many_known_ones_are_all_brought_in_one_look(
+    server: ImapDouble, box: Mailbox, unknown: set[int]
+) -> None:
+    """A cursor that was lost, or a ledger that is ahead of it: no run of known mails hides what stands behind it."""
+    server.put(*(b"Subject: %d\r\n\r\n" % number for number in range(100)))
+    memory = PlainMemory(keys={f"INBOX/1000/{uid}" for uid in range(1, 101) if uid not in unknown})
+    taken = take(box, memory)
+    assert {arrival.source_key for arrival in taken.arrivals} == {f"INBOX/1000/{uid}" for uid in unknown}
+    said = len(server.commands)
+    assert take(box, memory).arrivals == []
+    assert server.commands[said:][-1].endswith(b"UID FETCH 100:* (UID RFC822.SIZE INTERNALDATE)")
+
+
 def test_what_the_ledger_did_not_record_is_brought_again(server: ImapDouble, box: Mailbox) -> None:
     """A crash between two mails, or a ledger that refused one: the cursor does not pass it."""
     server.put(*MAILS)
