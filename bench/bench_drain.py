@@ -53,7 +53,8 @@ def measure() -> list[Figure]:
         # Once in full before anybody is timed: Dovecot's index and the page cache are then the same for both.
         _drain(settings, work / "warm")
         shutil.rmtree(work / "warm")
-        peers, times = [], []
+        peers: list[float] = []
+        times: list[float] = []
         for _ in range(ROUNDS):
             for run, seconds in ((_mbsync, peers), (_drain, times)):
                 os.sync()  # What the one before left unwritten would be paid by the next.
