@@ -19,6 +19,7 @@ from sqlalchemy import Connection, Table, delete, func, insert, select, text, up
 from config.errors import OfficeError
 from storage.audit import AuditReport, audit
 from storage.database import Database
+from storage.disk import sync_file
 from storage.logbook import head_of
 from storage.schema import upgrade
 from storage.tables import deliveries, installation, leases, log, log_head, metadata, sessions
@@ -164,7 +165,7 @@ def _one_file(copy: Path) -> None:
     with closing(sqlite3.connect(copy)) as connection:
         connection.execute("PRAGMA journal_mode=DELETE").fetchall()
     copy.chmod(0o640)
-    _sync(copy)
+    sync_file(copy)
 
 
 def _carry_into_file(database: Database, copy: Path, tell: Progress) -> None:
@@ -366,11 +367,3 @@ def _write_synced(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(path: Path) -> None:
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

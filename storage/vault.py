@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import errno
 import hashlib
 import os
@@ -19,6 +18,7 @@ from typing import IO, BinaryIO, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from config.errors import OfficeError
+from storage.disk import is_alive, sync_all, sync_file, sync_folder
 
 # One read of a blob: large enough that hashing dominates, small enough for the poller's 16 MiB budget.
 CHUNK_BYTES = 1024 * 1024
@@ -217,14 +217,14 @@ class FileVault(Vault):
         self._durable: set[Path] = set()
         try:
             self._incoming.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
-            _sync_folder(self.folder)
-            _sync_folder(self.folder.parent)
+            sync_folder(self.folder)
+            sync_folder(self.folder.parent)
         except OSError as cause:
             raise _in_words(cause, f"the vault {self.folder} cannot be made") from cause
         self._clear_leftovers()
 
     def writing(self) -> VaultWriter:
-        return _FileWriter(self._incoming, self._keep)
+        return _FileWriter(self._incoming, self._keep, syncs=True)
 
     def batch(self) -> VaultBatch:
         return _FileBatch(self, self._incoming)
@@ -232,9 +232,9 @@ class FileVault(Vault):
     def keep_all(self, written: Sequence[_Written]) -> None:
         """Make closed temporary files durable and put them in their places, waiting for the disk twice in all."""
         together = len(written) >= WORTH_A_SYNC_OF_ALL
-        if not (together and _sync_all(self.folder)):
+        if not (together and sync_all(self.folder)):
             for one in written:
-                _sync_file(one.path)
+                sync_file(one.path)
         changed: dict[Path, None] = {}
         for one in written:
             place = self._place(one.stored.sha256)
@@ -244,9 +244,9 @@ class FileVault(Vault):
                     changed |= dict.fromkeys((folder, folder.parent))
             self._move(one, place)
             changed[place.parent] = None
-        if not (together and _sync_all(self.folder)):
+        if not (together and sync_all(self.folder)):
             for folder in changed:
-                _sync_folder(folder)
+                sync_folder(folder)
         self._durable |= changed.keys()
 
     def open(self, sha256: str) -> BinaryIO:
@@ -301,23 +301,22 @@ class FileVault(Vault):
             if one in self._durable:
                 continue
             one.mkdir(exist_ok=True, mode=FOLDER_MODE)
-            _sync_folder(one.parent)
+            sync_folder(one.parent)
             self._durable.add(one)
 
     def _keep(self, written: _Written) -> None:
-        """Make one closed temporary file durable and put it in its place."""
-        _sync_file(written.path)
+        """Put one synced temporary file in its place, and make the place durable."""
         place = self._place(written.stored.sha256)
         self._prepare(place.parent)
         self._move(written, place)
-        _sync_folder(place.parent)
+        sync_folder(place.parent)
 
     def _move(self, written: _Written, place: Path) -> None:
         """Put a synced temporary file in its place, or keep the one that is there if it is intact."""
         if self.size(written.stored.sha256) == written.stored.size and self.holds_intact(written.stored.sha256):
             written.path.unlink()
             # Its writer may have died between rename and sync, so the promise is made again.
-            _sync_file(place)
+            sync_file(place)
         else:
             written.path.rename(place)
 
@@ -333,7 +332,7 @@ class FileVault(Vault):
             pid = rest.partition("-")[0]
             try:
                 silent = time.time() - leftover.stat().st_mtime > LEFTOVER_SECONDS
-                if silent or (host == here and pid.isdigit() and not _is_alive(int(pid))):
+                if silent or (host == here and pid.isdigit() and not is_alive(int(pid))):
                     leftover.unlink()
             except OSError:
                 continue  # Another process was first, or it is not ours to remove: it harms nobody.
@@ -348,10 +347,11 @@ class _Written:
 
 
 class _FileWriter(VaultWriter):
-    """A temporary file, hashed as it grows; `keep` takes it over when it is whole."""
+    """A temporary file, hashed as it grows; `keep` takes it over when it is whole, synced or not."""
 
-    def __init__(self, incoming: Path, keep: Callable[[_Written], None]) -> None:
+    def __init__(self, incoming: Path, keep: Callable[[_Written], None], *, syncs: bool) -> None:
         self._keep = keep
+        self._syncs = syncs
         self._is_kept = False
         self._hasher = hashlib.sha256()
         self._size = 0
@@ -377,6 +377,8 @@ class _FileWriter(VaultWriter):
         stored = Stored(self._hasher.hexdigest(), self._size)
         try:
             os.fchmod(self._file.fileno(), FILE_MODE)
+            if self._syncs:
+                os.fsync(self._file.fileno())
             self._file.close()
             self._keep(_Written(self._path, stored))
         except OSError as cause:
@@ -398,7 +400,7 @@ class _FileBatch(VaultBatch):
         self._written: list[_Written] = []
 
     def writing(self) -> VaultWriter:
-        return _FileWriter(self._incoming, self._written.append)
+        return _FileWriter(self._incoming, self._written.append, syncs=False)
 
     def commit(self) -> None:
         try:
@@ -422,60 +424,11 @@ def _throw_away(file: IO[bytes] | None, path: Path) -> None:
         return  # What stays is cleared at the next start; the error that led here matters more.
 
 
-def _sync_all(folder: Path) -> bool:
-    """
-    Sync the whole file system of `folder` at once (syncfs(2)); False where that cannot be relied on.
-
-    Before Linux 5.8 a failed write was not told by it, so there each file is synced by itself.
-    """
-    release = tuple(int(part) for part in re.findall(r"\d+", os.uname().release)[:2])
-    call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
-    if call is None or os.uname().sysname != "Linux" or release < (5, 8):
-        return False
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if call(handle) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    finally:
-        os.close(handle)
-    return True
-
-
 def checked_digest(sha256: str) -> str:
     """Return the digest if it is one, 64 lower-case hex digits; raises ValueError otherwise: it becomes a path."""
     if not _DIGEST.match(sha256):
         raise ValueError(f"not a SHA-256 in lower-case hex: {sha256!r}")
     return sha256
-
-
-def _sync_folder(folder: Path) -> None:
-    """Sync a folder's entries (fsync(2): syncing a file does not sync the entry that names it)."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _sync_file(path: Path) -> None:
-    """Sync a file that another writer put in place."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _is_alive(pid: int) -> bool:
-    """Whether a process of this machine exists; one of another user does, too."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, OverflowError):
-        return True
-    return True
 
 
 def _in_words(cause: OSError, what: str) -> VaultError:
