@@ -102,7 +102,8 @@ def kind_of(document: Document) -> Found:
     if suffix not in (".html", ".htm", ".eml") and _looks_like_xml(data):
         return Found(Kind.XML, "application/xml")
     if suffix in (".edxml", ".xml"):
-        return Found(Kind.XML, "application/xml")
+        # Some packages begin with stray bytes; without any mark-up near the start it is no XML at all.
+        return Found(Kind.XML, "application/xml") if b"<" in data[:4096] else _unreadable(suffix)
     if suffix == ".eml" or looks_like_mail(data):
         return Found(Kind.MAIL, "message/rfc822")
     if suffix in _CMS_NAMES:
