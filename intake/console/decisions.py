@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from config.errors import OfficeError, WrongUse
-from intake.console.choices import CHOICES, needs_note
+from intake.console.choices import CHOICES, HINTS, needs_note
 from intake.console.desk import Permission, Request
 from intake.console.register import names_of
 from intake.console.visit import Visit
@@ -97,6 +97,7 @@ def _form(
         word=ACTIONS[action],
         meaning=ACTION_MEANINGS[action],
         choices=CHOICES[action],
+        hints=HINTS,
         given=given,
         flaws=flaws,
         permission=permission,
