@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from signatures.asn1 import Asn1Error, read
 from signatures.evidence import Material
 from signatures.formats.pdf_bytes import Guarded, byte_range, guard, signed_view
-from signatures.formats.pdf_changes import Changes, changes_after
+from signatures.formats.pdf_changes import changes_after
 from signatures.formats.pdf_fields import (
     SignatureField,
     fields_of,
@@ -20,6 +20,7 @@ from signatures.formats.pdf_fields import (
 )
 from signatures.formats.pdf_file import NotPdf, PdfFile, View, unlock
 from signatures.formats.pdf_filters import TooCostly
+from signatures.formats.pdf_grades import Changes
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Ref, Stream, Value, text_of
 from signatures.formats.pdf_permissions import Permissions, permissions_of
 from signatures.formats.pdf_x509 import judge_rsa_sha1

@@ -1,0 +1,152 @@
+"""Compares what says itself what it is, key by key: trailer, catalogue, form, page tree and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from signatures.formats.pdf_compare_fields import FieldsCompared
+from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_nodes import (
+    INHERITED,
+    effective,
+    is_structure,
+    or_empty,
+    parts_of,
+    reference_of,
+)
+from signatures.formats.pdf_objects import Dictionary, Ref, Value
+from signatures.formats.pdf_same import same, same_through
+
+# Keys of the catalogue, by what a change of them means. What is not listed is unknown.
+CATALOG_UPKEEP = frozenset(
+    {
+        "DSS", "Metadata", "Extensions", "Version", "PieceInfo", "Lang", "StructTreeRoot", "MarkInfo", "Type",
+        "ViewerPreferences", "PageMode", "PageLayout", "LastModified",
+    }
+)  # fmt: skip
+CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
+PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
+FORM_FREE = frozenset({"SigFlags", "Q", "NeedAppearances", "CO"})
+
+
+class DocumentCompared(FieldsCompared):
+    """Grades changes of the document's own dictionaries."""
+
+    __slots__ = ()
+
+    def _trailers(self) -> Iterator[Change]:
+        before, after = self.old.trailer, self.new.trailer
+        if not same_through(self.old, before.get("Encrypt"), self.new, after.get("Encrypt")):
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "ENCRYPTION_CHANGED")
+        one, two = before.get("Root"), after.get("Root")
+        numbers = {ref.number for ref in (one, two) if isinstance(ref, Ref)}
+        if len(numbers) == 1 and not numbers & self.different.keys():
+            return
+        self.judged |= numbers
+        catalogs = self.old.catalog, self.new.catalog
+        if catalogs[0] is None or catalogs[1] is None:
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "CATALOG_CHANGED", "missing")
+            return
+        yield from self._catalog(catalogs[0], catalogs[1])
+
+    def _by_itself(self, number: int, before: Value, after: Value) -> list[Change] | None:
+        """Compare an object whose signed value tells its kind; None for one whose uses must be looked up."""
+        if isinstance(before, Dictionary):
+            kind = before.get("Type")
+            gone = not isinstance(after, Dictionary)
+            now = after if isinstance(after, Dictionary) else Dictionary()
+            if kind == "Page":
+                if gone:
+                    return [Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"page object {number} is gone")]
+                return list(self._page(number, before, now))
+            if kind == "Pages":
+                return list(self._page_node(number, before, now))
+            if kind == "Catalog":
+                return None
+            if is_structure(before) and (gone or is_structure(now)):
+                return [Change(Grade.PERMITTED, Act.UPKEEP, "")]
+            if "ByteRange" in before and "Contents" in before:
+                if not gone and same_through(self.old, before, self.new, now, frozenset({"Data"})):
+                    return []
+                return [Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", f"object {number}")]
+            if reference_of(self.old.catalog, "AcroForm") == number:
+                return list(self._form(before, now))
+            if number in self.old_fields:
+                if gone:
+                    # It matters only where something still leads to it: the lists that held it are compared too.
+                    return None
+                return list(self._annotation(number, before, now))
+        return None
+
+    def _catalog(self, before: Dictionary, after: Dictionary) -> Iterator[Change]:
+        for key in self._differing(before, after):
+            if key == "AcroForm":
+                one = self.old.entry(before, key)
+                two = self.new.entry(after, key)
+                yield from self._form(or_empty(one), or_empty(two))
+            elif key in CATALOG_UPKEEP:
+                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            elif key in CATALOG_FORBIDDEN:
+                code = {"Pages": "PAGES_CHANGED", "Perms": "PERMISSIONS_CHANGED"}.get(key, "CATALOG_CHANGED")
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, code, f"/{key}")
+            else:
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"/{key}")
+
+    def _form(self, before: Dictionary, after: Dictionary) -> Iterator[Change]:
+        for key in self._differing(before, after):
+            if key == "Fields":
+                yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
+            elif key in FORM_FREE or self._only_more(before.get(key), after.get(key), 0):
+                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            else:
+                # Fonts and default looks decide what programs draw that make the fields' looks anew.
+                yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"/{key}")
+
+    def _page(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
+        for key in self._differing(before, after):
+            if key in INHERITED and self._inherits_same(number, key):
+                continue
+            if key == "Annots":
+                yield from self._annotation_list(number, self.old.entry(before, key), self.new.entry(after, key))
+            elif key == "Contents":
+                yield from self._contents(number, before.get(key), after.get(key))
+            elif key == "Resources":
+                yield from self._resources(number, before.get(key), after.get(key))
+            elif key in PAGE_UPKEEP:
+                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            elif key == "AA":
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "PAGE_CHANGED", f"/{key}", page=number)
+            else:
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGE_CHANGED", f"/{key}", page=number)
+
+    def _inherits_same(self, page: int, key: str) -> bool:
+        """Say whether a page attribute has the same effect as before, wherever it is written (ISO 32000-1, 7.7.3.4)."""
+        before, after = effective(self.old, page, key), effective(self.new, page, key)
+        return same(before, after)
+
+    def _page_node(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
+        for key in self._differing(before, after):
+            if key == "Resources":
+                yield from self._resources(number, before.get(key), after.get(key))
+            else:
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"/{key}")
+
+    def _contents(self, page: int, before: Value, after: Value) -> Iterator[Change]:
+        """
+        Streams added around the signed ones change what shows; a signed one taken away or replaced is forbidden.
+        """
+        old_parts, new_parts = parts_of(self.old, before), parts_of(self.new, after)
+        if len(old_parts) == len(new_parts) and same(old_parts, new_parts):
+            return
+        rest = iter(new_parts)
+        if all(any(same(part, other) for other in rest) for part in old_parts):
+            yield Change(Grade.VISIBLE, Act.CONTENT, "CONTENT_ADDED", page=page)
+        else:
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "CONTENT_REPLACED", page=page)
+
+    def _resources(self, page: int, before: Value, after: Value) -> Iterator[Change]:
+        if self._only_more(before, after, 0):
+            # A page may name a resource that was missing when it was signed: so an addition can show.
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=True)
+        else:
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "RESOURCES_CHANGED", page=page)

@@ -1,0 +1,224 @@
+"""Compares form fields and annotations of two revisions: who signed, what was filled in, what was put on a page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from signatures.formats.pdf_fields import Field
+from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_nodes import (
+    box_of,
+    kind_of,
+    number_text,
+    shows_something,
+    without,
+)
+from signatures.formats.pdf_objects import Dictionary, Ref, Value
+from signatures.formats.pdf_roles import MAX_STEPS
+from signatures.formats.pdf_same import same
+from signatures.formats.pdf_two_views import TwoViews
+
+WIDGET_LOOKS = frozenset({"AP", "AS", "MK", "DA", "Q", "BS", "Border", "DR", "DS", "H"})
+FIELD_FREE = frozenset({"M", "NM", "TU", "TM", "StructParent", "P", "DV", "Ff", "Type", "TI", "SV"})
+FILL_KEYS = frozenset({"V", "I", "RV", "AS", "AP"})
+
+
+class FieldsCompared(TwoViews):
+    """Grades changes of fields, widgets and annotations."""
+
+    __slots__ = ()
+
+    def _field_list(self, before: Value, after: Value) -> Iterator[Change]:
+        old_items = before if isinstance(before, list) else []
+        new_items = after if isinstance(after, list) else []
+        for item in old_items:
+            if not any(same(item, other) for other in new_items) and self.old.resolve(item) is not None:
+                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", number_text(item))
+        for item in new_items:
+            if not any(same(item, other) for other in old_items):
+                yield from self._new_field(item, 0)
+
+    def _new_field(self, item: Value, depth: int) -> Iterator[Change]:
+        """A field that was not there when it was signed: lawful only for a signature."""
+        if isinstance(item, Ref):
+            if item.number in self.judged:
+                return
+            self.judged.add(item.number)
+        value = self.new.resolve(item)
+        if not isinstance(value, Dictionary) or depth > MAX_STEPS:
+            return
+        known = self.new_fields.get(item.number) if isinstance(item, Ref) else None
+        kind = known.kind if known is not None else value.get("FT")
+        name = known.name if known is not None else ""
+        kids = self.new.resolve(value.get("Kids"))
+        if isinstance(kids, list) and not shows_something(self.new, value):
+            for kid in kids:
+                yield from self._new_field(kid, depth + 1)
+            if kids:
+                return
+        if kind == "Sig":
+            yield self._new_signature(known, value, name, item, 0)
+        elif shows_something(self.new, value):
+            yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item)
+        else:
+            yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", name, name)
+
+    def _new_signature(self, known: Field | None, value: Dictionary, name: str, item: Value, page: int) -> Change:
+        """
+        A signature field that was not there: a signature, a time stamp, or an empty place for one.
+
+        Only what does not show is upkeep; and an empty place that shows something is no signature but a picture of one.
+        """
+        if not shows_something(self.new, value):
+            act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
+            return Change(Grade.PERMITTED, act, "", name, name)
+        empty = self.new.resolve(known.value if known is not None else value.get("V")) is None
+        if empty and self.new.resolve(value.get("AP")) is not None:
+            return self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
+        return self._showing(Grade.PERMITTED, Act.SIGN, "SIGNATURE_ADDED", value, name, item, page)
+
+    def _annotation_list(self, page: int, before: Value, after: Value) -> Iterator[Change]:
+        old_items = list(before) if isinstance(before, list) else []
+        new_items = list(after) if isinstance(after, list) else []
+        gone = without(old_items, new_items)
+        added = without(new_items, old_items)
+        # A writer may turn annotations written into the page into objects of their own, and back.
+        for item in list(added):
+            twin = next((one for one in gone if self._same_annotation(one, item)), None)
+            if twin is not None:
+                gone.remove(twin)
+                added.remove(item)
+        for item in gone:
+            value = self.old.resolve(item)
+            if isinstance(value, Dictionary) and shows_something(self.old, value):
+                yield Change(
+                    Grade.VISIBLE,
+                    Act.COMMENT,
+                    "ANNOTATION_REMOVED",
+                    kind_of(value),
+                    page=page,
+                    box=box_of(self.old, value),
+                )
+        for item in added:
+            yield from self._new_annotation(page, item)
+
+    def _same_annotation(self, before: Value, after: Value) -> bool:
+        if isinstance(before, Ref) and isinstance(after, Ref):
+            return False
+        return same(self.old.resolve(before), self.new.resolve(after))
+
+    def _new_annotation(self, page: int, item: Value) -> Iterator[Change]:
+        value = self.new.resolve(item)
+        if not isinstance(value, Dictionary):
+            return
+        number = item.number if isinstance(item, Ref) else 0
+        if kind_of(value) == "Widget":
+            known = self.new_fields.get(number)
+            if known is not None and known.kind == "Sig":
+                if number in self.judged:
+                    return
+                self.judged.add(number)
+                yield self._new_signature(known, value, known.name, item, page)
+                return
+            if number in self.judged and known is not None:
+                return
+            if shows_something(self.new, value):
+                name = known.name if known is not None else ""
+                yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
+            return
+        closed = kind_of(value) == "Popup" and self.new.resolve(value.get("Open")) is not True
+        if closed or not shows_something(self.new, value):
+            yield Change(Grade.PERMITTED, Act.COMMENT, "", kind_of(value), page=page)
+            return
+        yield self._showing(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_ADDED", value, "", item, page)
+
+    def _annotation(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
+        known = self.old_fields.get(number) or self.new_fields.get(number)
+        keys = self._differing(before, after)
+        if known is None:
+            yield from self._comment(number, before, after, keys)
+        elif known.kind == "Sig":
+            yield from self._signature_field(number, before, after, keys, known)
+        else:
+            yield from self._form_field(number, before, after, keys, known)
+
+    def _comment(self, number: int, before: Dictionary, after: Dictionary, keys: list[str]) -> Iterator[Change]:
+        quiet = {"M", "NM", "StructParent", "P", "Parent", "Popup", "Open", "State", "StateModel"}
+        if set(keys) <= quiet or not (shows_something(self.old, before) or shows_something(self.new, after)):
+            yield Change(Grade.PERMITTED, Act.COMMENT, "", kind_of(before))
+        else:
+            yield self._showing(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", after, "", Ref(number, 0))
+
+    def _signature_field(
+        self, number: int, before: Dictionary, after: Dictionary, keys: list[str], known: Field
+    ) -> Iterator[Change]:
+        signed_before = self.old.resolve(known.inherited("V"))
+        now = self.new_fields.get(number)
+        signing = signed_before is None and now is not None and self.new.resolve(now.value) is not None
+        stamping = signing and self._is_time_stamp(now, after) and not shows_something(self.new, after)
+        act = Act.UPKEEP if stamping else Act.SIGN
+        for key in keys:
+            if key == "V":
+                if signing:
+                    # A lock on a field binds whoever fills it, signers too.
+                    yield Change(Grade.PERMITTED, Act.FILL if act is Act.SIGN else act, "", known.name, known.name)
+                elif signed_before is not None:
+                    yield Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", known.name)
+            elif key in WIDGET_LOOKS or key in ("Rect", "F"):
+                if key == "F" and shows_something(self.old, before) == shows_something(self.new, after):
+                    continue
+                if not (shows_something(self.old, before) or shows_something(self.new, after)):
+                    continue
+                if signing:
+                    change = self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", after, known.name, Ref(number, 0))
+                    yield replace(change, refills=same(before.get("Rect"), after.get("Rect")))
+                else:
+                    yield self._showing(
+                        Grade.VISIBLE, Act.FORM, "SIGNATURE_LOOK_CHANGED", after, known.name, Ref(number, 0)
+                    )
+            elif key == "Lock":
+                if not signing or before.get("Lock") is not None:
+                    yield Change(Grade.FORBIDDEN, Act.FORM, "LOCK_CHANGED", known.name)
+            elif key in FIELD_FREE:
+                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            elif key in ("T", "FT", "Subtype"):
+                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+            elif key == "Kids":
+                yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
+            else:
+                yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+
+    def _form_field(
+        self, number: int, before: Dictionary, after: Dictionary, keys: list[str], known: Field
+    ) -> Iterator[Change]:
+        for key in keys:
+            if key in FILL_KEYS or key in WIDGET_LOOKS:
+                yield self._filled(number, before, after, key, known)
+            elif key == "F":
+                if shows_something(self.old, before) != shows_something(self.new, after):
+                    yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
+            elif key == "Rect":
+                yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
+            elif key in FIELD_FREE:
+                yield Change(Grade.PERMITTED, Act.FILL, "", known.name, known.name)
+            elif key in ("T", "FT", "Subtype", "Lock"):
+                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+            elif key == "Kids":
+                yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
+            else:
+                yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+
+    def _filled(self, number: int, before: Dictionary, after: Dictionary, key: str, known: Field) -> Change:
+        """
+        A field's value or look is another one now.
+
+        Filling in changes the value. A look that was there and changes without it says something else than was signed.
+        """
+        shows = key in WIDGET_LOOKS and shows_something(self.new, after)
+        change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", after, known.name, Ref(number, 0))
+        now = self.new_fields.get(number)
+        values = self.old.resolve(known.inherited("V")), self.new.resolve(now.inherited("V") if now else None)
+        valued = not same(*values) or not same(before.get("AS"), after.get("AS"))
+        alone = shows and not valued and before.get("AP") is not None
+        return replace(change, shows=shows, refills=True, alone=alone)

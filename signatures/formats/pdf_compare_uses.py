@@ -1,0 +1,261 @@
+"""Grades changed objects by everything that uses them in the signed revision; the strictest use decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from signatures.formats.pdf_compare_document import (
+    CATALOG_FORBIDDEN,
+    CATALOG_UPKEEP,
+    FORM_FREE,
+    PAGE_UPKEEP,
+    DocumentCompared,
+)
+from signatures.formats.pdf_compare_fields import FIELD_FREE, FILL_KEYS, WIDGET_LOOKS
+from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_nodes import (
+    box_of,
+    is_structure,
+    kind_of,
+    or_empty,
+    reference_of,
+    shows_something,
+)
+from signatures.formats.pdf_objects import Dictionary, Ref, Stream, Value
+from signatures.formats.pdf_roles import MAX_STEPS, Path, Use, uses_of
+from signatures.formats.pdf_same import same
+
+
+class UsesCompared(DocumentCompared):
+    """Grades objects that do not say themselves what they are."""
+
+    __slots__ = ()
+
+    def _by_use(self, numbers: list[int], looks: list[int]) -> Iterator[Change]:
+        """
+        Grade each object by all its uses in the signed revision; one that nothing used then is harmless.
+
+        `looks` were replaced, not changed: that is no harm unless something nobody knows uses them too.
+        """
+        waiting = {number: uses for number, uses in uses_of(self.old, [*numbers, *looks]).items() if uses}
+        known: dict[int, list[Use]] = dict(waiting)
+        # Climb from holders that say nothing of themselves to those that do, all of one step together.
+        for _ in range(MAX_STEPS):
+            unknown = {
+                use.holder
+                for uses in waiting.values()
+                for use in uses
+                if use.holder and use.holder not in known and not self._speaks(use.holder)
+            }
+            if not unknown:
+                break
+            waiting = uses_of(self.old, unknown)
+            known.update(waiting)
+        for number in numbers:
+            before, after = self.different[number]
+            uses = self._anchored(number, known)
+            if not uses and after is not None and self._was_there(number, before):
+                # Nothing that we can read used it, yet it is not simply new: perhaps others read more than we do.
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+            for holder, path in uses:
+                yield from self._used(number, before, after, holder, path)
+        for number in looks:
+            value = self.old.get(number)
+            for holder, path in self._anchored(number, known):
+                if holder == 0 or holder == reference_of(self.old.trailer, "Root"):
+                    yield from self._used(number, value, value, holder, path)
+
+    def _was_there(self, number: int, before: Value) -> bool:
+        """Say whether the signed revision had this object, readable or not, for something of the document."""
+        entry = self.old.locate(number)
+        if entry is None or entry.kind == "f":
+            return False
+        if before is None:
+            return self.old.placed(number) is None
+        return not (isinstance(before, Dictionary) and "Linearized" in before)
+
+    def _speaks(self, number: int) -> bool:
+        value = self.old.get(number)
+        if isinstance(value, Stream):
+            return value.head.get("Type") == "XRef"
+        return isinstance(value, Dictionary) and (
+            value.get("Type") in {"Page", "Pages", "Catalog"}
+            or is_structure(value)
+            or reference_of(self.old.catalog, "AcroForm") == number
+            or number in self.old_fields
+            or ("ByteRange" in value and "Contents" in value)
+        )
+
+    def _anchored(self, number: int, known: dict[int, list[Use]]) -> list[tuple[int, Path]]:
+        """Return the speaking holders (0: the trailer) above `number` with the whole paths; (-1, ()) if unclear."""
+        found: dict[tuple[int, Path], None] = {}
+        waiting: list[tuple[int, Path, int]] = [(number, (), 0)]
+        visited: set[tuple[int, str | int | None]] = set()
+        while waiting:
+            at, path, depth = waiting.pop()
+            if depth > MAX_STEPS or len(found) > 1000:
+                found[(-1, ())] = None
+                continue
+            for use in known.get(at, ()):
+                whole = use.path + path
+                if use.holder == 0 or self._speaks(use.holder):
+                    found[(use.holder, whole)] = None
+                elif (use.holder, whole[0] if whole else None) not in visited:
+                    visited.add((use.holder, whole[0] if whole else None))
+                    waiting.append((use.holder, whole, depth + 1))
+        return list(found)
+
+    def _used(self, number: int, before: Value, after: Value, holder: int, path: Path) -> Iterator[Change]:
+        """Grade the change of an object that stood at `path` of the speaking object `holder`."""
+        first = path[0] if path else ""
+        if holder == -1:
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+            return
+        if holder == 0:
+            yield from self._used_by_trailer(number, path)
+            return
+        value = self.old.get(holder)
+        if not isinstance(value, Dictionary):
+            return
+        kind = value.get("Type")
+        if holder == reference_of(self.old.trailer, "Root") or kind == "Catalog":
+            yield from self._used_by_catalog(number, before, after, path)
+        elif kind == "Page":
+            yield from self._used_by_page(number, before, after, holder, path)
+        elif kind == "Pages":
+            if first == "Resources":
+                yield from self._resource_part(number, before, after, holder)
+            elif first != "Parent":
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"object {number}")
+        elif is_structure(value):
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif "ByteRange" in value and "Contents" in value:
+            if first != "Data" and not same(before, after):
+                detail = f"object {number} at /{first}"
+                yield Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", detail)
+        elif reference_of(self.old.catalog, "AcroForm") == holder:
+            yield from self._used_by_form(number, before, after, path)
+        else:
+            yield from self._used_by_annotation(number, before, after, holder, value, path)
+
+    def _used_by_trailer(self, number: int, path: Path) -> Iterator[Change]:
+        if path[0] in ("Info", "ID"):
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif path[0] == "Encrypt":
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "ENCRYPTION_CHANGED")
+        elif path[0] not in ("Root", "Prev", "Size"):
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number} of the trailer /{path[0]}")
+
+    def _used_by_catalog(self, number: int, before: Value, after: Value, path: Path) -> Iterator[Change]:
+        first = str(path[0])
+        if first == "AcroForm":
+            yield from self._used_by_form(number, before, after, path[1:])
+        elif first in CATALOG_UPKEEP:
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif first in CATALOG_FORBIDDEN:
+            code = {"Pages": "PAGES_CHANGED", "Perms": "PERMISSIONS_CHANGED"}.get(first, "CATALOG_CHANGED")
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, code, f"object {number} of /{first}")
+        else:
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"object {number} of /{first}")
+
+    def _used_by_form(self, number: int, before: Value, after: Value, path: Path) -> Iterator[Change]:
+        if not path:
+            yield from self._form(or_empty(before), or_empty(after))
+        elif path[0] == "Fields":
+            if len(path) == 1:
+                yield from self._field_list(before, after)
+            elif before is None:
+                yield from self._new_field(Ref(number, 0), 0)
+            else:
+                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
+        elif path[0] in FORM_FREE or (path[0] == "DR" and self._only_more(before, after, 1)):
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        else:
+            yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
+
+    def _used_by_page(self, number: int, before: Value, after: Value, page: int, path: Path) -> Iterator[Change]:
+        first = path[0]
+        if first == "Annots":
+            if len(path) == 1:
+                yield from self._annotation_list(page, before, after)
+            elif len(path) == 2 and before is None:
+                yield from self._new_annotation(page, Ref(number, 0))
+            elif len(path) == 2 and after is None:
+                if isinstance(before, Dictionary) and shows_something(self.old, before):
+                    box = box_of(self.old, before)
+                    yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_REMOVED", kind_of(before), page=page, box=box)
+            elif isinstance(before, Dictionary) and isinstance(after, Dictionary) and len(path) == 2:
+                yield from self._annotation(number, before, after)
+            elif len(path) > 2 and path[2] not in ("Parent", "P", "Popup", "IRT"):
+                yield from self._annotation_part(number, page, path)
+        elif first == "Contents":
+            if isinstance(before, list) or before is None:
+                yield from self._contents(page, before, after)
+            else:
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, "CONTENT_REPLACED", f"object {number}", page=page)
+        elif first == "Resources":
+            yield from self._resource_part(number, before, after, page)
+        elif first in PAGE_UPKEEP:
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif first == "AA":
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /AA", page=page)
+        elif first != "Parent":
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /{first}", page=page)
+
+    def _annotation_part(self, number: int, page: int, path: Path) -> Iterator[Change]:
+        """A part of an annotation (its look, its action) changed that belongs to no form field."""
+        listed = self.new.entry(Ref(page, 0), "Annots")
+        place = path[1]
+        value = listed[place] if isinstance(listed, list) and isinstance(place, int) and place < len(listed) else None
+        annotation = self.new.resolve(value)
+        if isinstance(annotation, Dictionary) and not shows_something(self.new, annotation):
+            yield Change(Grade.PERMITTED, Act.COMMENT, "", kind_of(annotation), page=page)
+            return
+        box = box_of(self.new, annotation) if isinstance(annotation, Dictionary) else None
+        yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", f"object {number}", page=page, box=box)
+
+    def _resource_part(self, number: int, before: Value, after: Value, page: int) -> Iterator[Change]:
+        if isinstance(before, Dictionary) and "Type" not in before and self._only_more(before, after, 1):
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=True)
+        elif before is None:
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", f"object {number}", page=page, shows=True)
+        else:
+            yield Change(Grade.FORBIDDEN, Act.CONTENT, "RESOURCES_CHANGED", f"object {number}", page=page)
+
+    def _used_by_annotation(
+        self, number: int, before: Value, after: Value, holder: int, value: Dictionary, path: Path
+    ) -> Iterator[Change]:
+        """The object hangs below a field or annotation: its look, its value, its actions."""
+        known = self.old_fields.get(holder)
+        first = str(path[0])
+        if first in ("Parent", "P", "Popup", "IRT"):
+            return
+        if first == "Kids" and known is not None:
+            if len(path) == 1:
+                yield from self._field_list(before, after)
+            elif before is None:
+                yield from self._new_field(Ref(number, 0), 0)
+            else:
+                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
+            return
+        now = self.new.get(holder)
+        current = now if isinstance(now, Dictionary) else value
+        if not (first in current and current.get(first) is not None) and first not in ("V", "Lock"):
+            # What led to it is gone from the file; the loss itself is graded where it happened.
+            return
+        name = known.name if known is not None else ""
+        if known is None:
+            return
+        if known.kind == "Sig":
+            keys = [first]
+            if first == "V" and isinstance(before, Dictionary):
+                yield Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", known.name)
+                return
+            yield from self._signature_field(holder, value, current, keys, known)
+            return
+        if first in FILL_KEYS or first in WIDGET_LOOKS:
+            yield self._filled(holder, value, current, first, known)
+        elif first in FIELD_FREE:
+            yield Change(Grade.PERMITTED, Act.FILL, "", name, name)
+        else:
+            yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{name} /{first}", name)

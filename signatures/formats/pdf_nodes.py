@@ -1,0 +1,168 @@
+"""Small questions about pages, fields and annotations: where they stand, whether they show, what they are."""
+
+from __future__ import annotations
+
+from signatures.formats.pdf_fields import Field
+from signatures.formats.pdf_file import View
+from signatures.formats.pdf_filters import TooCostly
+from signatures.formats.pdf_grades import Box
+from signatures.formats.pdf_objects import Dictionary, Name, Ref, Stream, Value
+from signatures.formats.pdf_same import same
+
+# Pages are counted only to name one in a finding.
+MAX_PAGE_NODES = 50_000
+# Page attributes that may stand on the page or above it, or be left out where they are the default.
+INHERITED = frozenset({"MediaBox", "CropBox", "Rotate", "Resources", "UserUnit"})
+_DEFAULTS: dict[str, Value] = {"Rotate": 0, "UserUnit": 1}
+_STRUCTURE = frozenset({"StructElem", "StructTreeRoot", "OBJR", "MCR"})
+_STRUCTURE_KEYS = frozenset(
+    {
+        "Type", "S", "P", "ID", "Ref", "Pg", "K", "A", "C", "R", "T", "Lang", "Alt", "E", "ActualText", "AF", "NS",
+        "PhoneticAlphabet", "Phoneme", "IDTree", "ParentTree", "ParentTreeNextKey", "RoleMap", "ClassMap", "Namespaces",
+        "PronunciationLexicon", "Obj", "MCID", "Stm", "StmOwn",
+    }
+)  # fmt: skip
+# ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
+_HIDDEN, _NO_VIEW = 2, 32
+
+
+def pages_of(view: View) -> list[int]:
+    """Return the object numbers of the pages in their order; TooCostly for a tree beyond all measure."""
+    pages: list[int] = []
+    seen: set[int] = set()
+    waiting: list[Value] = [view.catalog.get("Pages") if view.catalog is not None else None]
+    while waiting:
+        item = waiting.pop()
+        if not isinstance(item, Ref) or item.number in seen:
+            continue
+        seen.add(item.number)
+        if len(seen) > MAX_PAGE_NODES:
+            raise TooCostly(f"more than {MAX_PAGE_NODES} pages")
+        kids = view.entry(item, "Kids")
+        if isinstance(kids, list):
+            waiting.extend(reversed(kids))
+        else:
+            pages.append(item.number)
+    return pages
+
+
+def effective(view: View, page: int, key: str) -> Value:
+    value = inherited(view, page, key)
+    if value is None and key == "CropBox":
+        value = inherited(view, page, "MediaBox")
+    if isinstance(value, list):
+        return [view.resolve(one) for one in value]
+    return _DEFAULTS.get(key) if value is None else value
+
+
+def inherited(view: View, page: int, key: str) -> Value:
+    holder: Value = Ref(page, 0)
+    for _ in range(64):
+        value = view.entry(holder, key)
+        if value is not None:
+            return value
+        node = view.resolve(holder)
+        holder = node.get("Parent") if isinstance(node, Dictionary) else None
+    return None
+
+
+def fields_by_number(view: View, fields: tuple[Field, ...]) -> dict[int, Field]:
+    """Return the fields by the numbers of their own object, of their widgets and of the fields above them."""
+    found: dict[int, Field] = {}
+    for one in fields:
+        if one.number:
+            found[one.number] = one
+        kids = view.resolve(one.lineage[0].get("Kids"))
+        for kid in kids if isinstance(kids, list) else []:
+            if isinstance(kid, Ref):
+                found.setdefault(kid.number, one)
+        for below, above in zip(one.lineage, one.lineage[1:], strict=False):
+            parent = below.get("Parent")
+            if isinstance(parent, Ref) and view.get(parent.number) is above:
+                found.setdefault(parent.number, one)
+    return found
+
+
+def is_plumbing(value: Value) -> bool:
+    """Tables of contents and object streams are no objects of the document: nothing in it refers to them."""
+    return isinstance(value, Stream) and value.head.get("Type") in ("XRef", "ObjStm")
+
+
+def names_a_key_twice(value: Value) -> bool:
+    """Say whether a dictionary in `value` names a key twice: programs differ in which one they take."""
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Stream):
+            item = item.head
+        if isinstance(item, Dictionary):
+            if item.twice:
+                return True
+            waiting.extend(item.values())
+        elif isinstance(item, list):
+            waiting.extend(item)
+    return False
+
+
+def is_structure(value: Dictionary) -> bool:
+    """Say whether this can only be a part of the structure tree, which shows nothing (ISO 32000-1, 14.7)."""
+    return value.get("Type") in _STRUCTURE and value.keys() <= _STRUCTURE_KEYS
+
+
+def is_annotation(value: Dictionary) -> bool:
+    return value.get("Type") == "Annot" or ("Subtype" in value and "Rect" in value) or "FT" in value
+
+
+def reference_of(holder: Dictionary | None, key: str) -> int:
+    value = holder.get(key) if holder is not None else None
+    return value.number if isinstance(value, Ref) else -1
+
+
+def or_empty(value: Value) -> Dictionary:
+    return value if isinstance(value, Dictionary) else Dictionary()
+
+
+def number_text(value: Value) -> str:
+    return f"object {value.number}" if isinstance(value, Ref) else "a field"
+
+
+def kind_of(value: Dictionary) -> str:
+    kind = value.get("Subtype")
+    return str(kind) if isinstance(kind, Name) else "?"
+
+
+def parts_of(view: View, value: Value) -> list[Value]:
+    """Return the content streams of a page as references, a list of its own unfolded."""
+    resolved = view.resolve(value)
+    if isinstance(resolved, list):
+        return list(resolved)
+    return [] if resolved is None else [value]
+
+
+def without(items: list[Value], others: list[Value]) -> list[Value]:
+    """Return those of `items` that have no equal in `others`."""
+    numbers = {one.number for one in others if isinstance(one, Ref)}
+    direct = [one for one in others if not isinstance(one, Ref)]
+    return [
+        item
+        for item in items
+        if (item.number not in numbers if isinstance(item, Ref) else not any(same(item, one) for one in direct))
+    ]
+
+
+def box_of(view: View, value: Dictionary) -> Box | None:
+    sides = view.resolve(value.get("Rect"))
+    numbers = [view.resolve(one) for one in sides] if isinstance(sides, list) else []
+    found = [float(one) for one in numbers if isinstance(one, int | float)]
+    if len(found) != 4:
+        return None
+    left, bottom, right, top = found
+    return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
+
+
+def shows_something(view: View, value: Dictionary) -> bool:
+    """Say whether an annotation can be seen: it has an area and is not hidden."""
+    box = box_of(view, value)
+    flags = view.resolve(value.get("F"))
+    hidden = isinstance(flags, int) and bool(flags & (_HIDDEN | _NO_VIEW))
+    return box is not None and box[2] > box[0] and box[3] > box[1] and not hidden
