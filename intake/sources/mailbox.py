@@ -40,6 +40,10 @@ ALIKE_TO_BELIEVE = 3
 TRIES_TO_REMARK = 3
 
 
+# What servers and mail programs call the folder of their filter, in the two languages of our users.
+JUNK_NAMES = frozenset({"junk", "junk e-mail", "junk email", "junk mail", "spam", "bulk mail", "thư rác", "thu rac"})
+
+
 class Mailbox:
     """
     An IMAP mailbox as a source of deliveries.
@@ -546,6 +550,8 @@ class _Mail:
             )
         reasons: list[Why] = []
         row = self.row
+        if is_junk(self._reader.folder):
+            reasons.append(Why("FOUND_IN_JUNK", self._reader.folder))
         if self._headers_only:
             reasons.append(Why("OVERSIZE", f"{row.octets} > {LARGEST_MAIL_OCTETS}"))
         elif row.octets is not None and stored.size < row.octets:
@@ -574,6 +580,11 @@ class _Mail:
             clocks=tuple(clocks),
             reasons=tuple(reasons),
         )
+
+
+def is_junk(folder: str) -> bool:
+    """Whether a folder's name says that the server's filter put its mail there; wanted mail lands in it too."""
+    return re.split(r"[/.]", folder)[-1].casefold() in JUNK_NAMES
 
 
 def _cursor_key(folder: str) -> str:

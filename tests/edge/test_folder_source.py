@@ -10,7 +10,6 @@ import threading
 import time
 import unicodedata
 import zipfile
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from config.settings import FolderSource
 from intake.ports import SourceError
 from intake.sources import folder as folder_module
 from intake.sources.folder import ExportFolder
+from intake.sources.folder_listing import read_plain
 from tests.makers_sources import NOW, PlainMemory, Sink, Taken, delivery_of, take
 
 PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
@@ -356,7 +356,7 @@ def test_a_file_that_may_not_be_read_is_a_remark_and_the_rest_is_brought(
     """One closed file does not stop the others (tests may run as root, so the closing is done here)."""
     export.put("closed.doc", b"x" * 10)
     export.put("open.pdf", PDF)
-    real = folder_module.read_plain
+    real = read_plain
 
     def refuses(root: Path, path: str) -> object:
         if path == "closed.doc":
@@ -597,7 +597,7 @@ def test_years_of_left_files_are_read_once(tmp_path: Path, monkeypatch: pytest.M
         export.put(f"{number}.pdf", PDF + b"%%EOF\n" * number)
     assert len(export.take().arrivals) == 5
     read: list[str] = []
-    real: Callable[..., object] = folder_module.read_plain
+    real = read_plain
 
     def counts(root: Path, path: str) -> object:
         read.append(path)

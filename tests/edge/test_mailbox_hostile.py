@@ -207,6 +207,16 @@ def test_one_folder_in_trouble_does_not_hide_the_other(server: ImapDouble) -> No
     assert [why.code for why in box.remarks] == ["MAIL_FOLDER_MISSING"]
 
 
+def test_a_mail_from_junk_says_so(server: ImapDouble) -> None:
+    """Wanted mail vanishes between a spam filter and a system that watches only INBOX (intake lessons, 42)."""
+    for folder in ("INBOX", "Junk", "INBOX.Spam"):
+        server.put(MAILS[0], folder=folder)
+    box = Mailbox(server.settings(folders=("INBOX", "Junk", "INBOX.Spam")))
+    arrivals = take(box, PlainMemory()).arrivals
+    box.close()
+    assert [[why.code for why in arrival.reasons] for arrival in arrivals] == [[], ["FOUND_IN_JUNK"], ["FOUND_IN_JUNK"]]
+
+
 def test_a_mail_without_internaldate_keeps_the_interval(server: ImapDouble, box: Mailbox) -> None:
     """Without the server's word only the two looks around its arrival are known."""
     memory = PlainMemory()
