@@ -7,8 +7,9 @@ from storage.records import Why
 # Containers within containers. A bounce of a bounce came nested 30 deep; an agency's forms in a ZIP in a forwarded
 # mail need 4. Each level costs a few stack frames, so the limit also keeps clear of Python's own.
 MAX_DEPTH = 45
-# Parts of all messages of one delivery together; a mail of scanned pages has some hundred.
-MAX_PARTS = 4_000
+# Parts of all messages of one delivery together; a mail of scanned pages has some hundred. Each costs about 700 bytes
+# of memory, so that a mail of nothing but delimiters stays within a megabyte.
+MAX_PARTS = 1_000
 # Members of all archives of one delivery together.
 MAX_MEMBERS = 4_000
 # Bytes that come out of archives and compressed content, all together: ten times the largest mail most servers take.

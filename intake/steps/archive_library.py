@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import logging
 from functools import cache
 from types import ModuleType
 
@@ -12,12 +13,14 @@ from storage.records import Why
 
 _CHUNK = 256 * 1024
 # Words in libarchive's messages that mean a password is needed; it has no error number of its own for that.
-_ENCRYPTION_WORDS = ("encrypt", "passphrase", "password")
+_ENCRYPTION_WORDS = ("encrypt", "passphrase", "password", "crypto")
 
 
 @cache
 def _library() -> ModuleType | None:
     """Return the binding, or None where the system's shared library is missing: importing it loads the library."""
+    # The binding logs libarchive's warnings about an archive's content; the findings say what is worth saying.
+    logging.getLogger("libarchive").setLevel(logging.CRITICAL)
     try:
         return importlib.import_module("libarchive")
     except (ImportError, OSError, AttributeError, TypeError):
@@ -55,6 +58,8 @@ def read_by_library(
                     continue
                 if not entry.isfile:
                     continue
+                if _is_locked(library, entry):
+                    return [], (Why("ARCHIVE_ENCRYPTED", name),)
                 allowance.member(name)
                 chunks: list[bytes] = []
                 for chunk in _Blocks(library, reader):
@@ -72,6 +77,13 @@ def read_by_library(
     if not found and not flaws:
         flaws.append(Why("ARCHIVE_DAMAGED", f"{name}: no file in it"))
     return found, tuple(flaws)
+
+
+def _is_locked(library: ModuleType, entry: object) -> bool:
+    """Tell whether the entry's content is encrypted: of a RAR 4, libarchive would hand out the cipher text."""
+    ask = library.ffi.libarchive.archive_entry_is_encrypted
+    ask.argtypes, ask.restype = [ctypes.c_void_p], ctypes.c_int
+    return bool(ask(getattr(entry, "_entry_p")))  # noqa: B009 - the binding has no public way to it
 
 
 class _Blocks:

@@ -22,6 +22,15 @@ _VISCII_HIGH = (
 _VISCII_LOW = {0x02: "Ẳ", 0x05: "Ẵ", 0x06: "Ẫ", 0x14: "Ỷ", 0x19: "Ỹ", 0x1E: "Ỵ"}
 _VISCII = "".join(_VISCII_LOW.get(code, chr(code)) for code in range(128)) + _VISCII_HIGH
 
+
+def _table(codec: str) -> str:
+    """Return the 256 letters of a single-byte codec; a byte without one gives its Latin-1 control character."""
+    return "".join(bytes((code,)).decode(codec, "ignore") or chr(code) for code in range(256))
+
+
+_WESTERN = _table("cp1252")
+_VIETNAMESE = _table("cp1258")
+
 # TCVN3 ("ABC" fonts): each letter is one character of windows-1252. Capitals with a tone do not exist in it.
 _TCVN3 = dict(
     zip(
@@ -142,7 +151,7 @@ def decode(data: bytes, label: str | None) -> Decoded:
     if codec is None:
         return guess(data)
     if codec == "viscii":
-        return Decoded("".join(_VISCII[code] for code in data), codec)
+        return Decoded(_from_viscii(data), codec)
     if codec == "tcvn3":
         return Decoded(from_tcvn3(_single_bytes(data)), codec)
     if codec == "vni":
@@ -153,12 +162,12 @@ def decode(data: bytes, label: str | None) -> Decoded:
             return Decoded(data.decode("utf-8"), "utf-8")
         except UnicodeDecodeError:
             return Decoded(_single_bytes(data), codec, certain=_label_is_ascii(label) is False)
+    if codec == "windows-1258":
+        return Decoded(_vietnamese_windows(data), codec)
     try:
         return Decoded(data.decode(codec), codec)
     except (UnicodeDecodeError, ValueError, LookupError):
         pass
-    if codec == "windows-1258":
-        return Decoded(_vietnamese_windows(data), codec, certain=False)
     if codec != "utf-8":
         return Decoded(data.decode(codec, "replace"), codec, certain=False)
     guessed = guess(data)
@@ -178,20 +187,22 @@ def guess(data: bytes) -> Decoded:
         return Decoded(data.decode("utf-8"), "utf-8")
     except UnicodeDecodeError:
         pass
-    western = _single_bytes(data)
-    best = Decoded(western, "windows-1252", certain=False)
+    # A sample decides; a long text is then decoded once only.
+    sample = data[:MAX_RECOGNISED_CHARACTERS]
+    western = _single_bytes(sample)
+    best, read_by = "windows-1252", _single_bytes
     # A reading must make Vietnamese of nearly all marked words; one lucky word (`på`) is no evidence.
     best_share = max(0.75, _share(western))
-    for name, text, read_as in (
-        ("windows-1258", _vietnamese_windows(data), None),
-        ("viscii", "".join(_VISCII[code] for code in data), None),
-        ("windows-1252", western, from_tcvn3),
-        ("windows-1252", western, from_vni),
+    for name, decoder, text in (
+        ("windows-1258", _vietnamese_windows, _vietnamese_windows(sample)),
+        ("viscii", _from_viscii, _from_viscii(sample)),
+        ("windows-1252", _single_bytes, from_tcvn3(western)),
+        ("windows-1252", _single_bytes, from_vni(western)),
     ):
-        share = _share(text if read_as is None else read_as(text[:MAX_RECOGNISED_CHARACTERS]))
+        share = _share(text)
         if share > best_share:
-            best, best_share = Decoded(text, name, certain=False), share
-    return best
+            best, read_by, best_share = name, decoder, share
+    return Decoded(read_by(data), best, certain=False)
 
 
 @lru_cache(maxsize=256)
@@ -277,33 +288,16 @@ def _label_is_ascii(label: str | None) -> bool:
 
 def _single_bytes(data: bytes) -> str:
     """Read as windows-1252; its five holes become the Latin-1 control characters, as browsers do."""
-    try:
-        return data.decode("cp1252")
-    except UnicodeDecodeError:
-        return "".join(_one_western(code) for code in data)
-
-
-def _one_western(code: int) -> str:
-    try:
-        return bytes((code,)).decode("cp1252")
-    except UnicodeDecodeError:
-        return chr(code)
+    return codecs.charmap_decode(data, "strict", _WESTERN)[0]
 
 
 def _vietnamese_windows(data: bytes) -> str:
     """Read as windows-1258, whose tones follow their vowel: composed to NFC; its holes as in Latin-1."""
-    try:
-        text = data.decode("cp1258")
-    except UnicodeDecodeError:
-        text = "".join(_one_vietnamese(code) for code in data)
-    return unicodedata.normalize("NFC", text)
+    return unicodedata.normalize("NFC", codecs.charmap_decode(data, "strict", _VIETNAMESE)[0])
 
 
-def _one_vietnamese(code: int) -> str:
-    try:
-        return bytes((code,)).decode("cp1258")
-    except UnicodeDecodeError:
-        return chr(code)
+def _from_viscii(data: bytes) -> str:
+    return codecs.charmap_decode(data, "strict", _VISCII)[0]
 
 
 def _syllables(text: str) -> tuple[int, int]:

@@ -11,8 +11,8 @@ from lxml import etree
 
 from intake.steps.allowance import Allowance
 from intake.steps.archive import open_archive
+from intake.steps.base64_text import is_not_base64, loose_base64
 from intake.steps.mail_facts import one_line
-from intake.steps.mail_headers import is_not_base64, loose_base64
 from intake.steps.media_types import ZIP, media_type_of
 from intake.steps.office_files import OOXML_PREFIX
 from storage.records import Why

@@ -7,24 +7,21 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from intake.steps.mail_headers import Head, is_not_base64, loose_base64, read_head
+from intake.steps.base64_text import decode_base64, loose_base64
+from intake.steps.mail_headers import Head, read_head
 from intake.steps.mail_names import Valued, read_valued
 
 # A boundary has at most 70 characters (RFC 2046 5.1.1); real ones have reached 200.
 MAX_BOUNDARY = 250
 
 # Delimiter lines looked for in one multipart: more than the parts that one delivery may have.
-MAX_DELIMITERS = 10_000
+MAX_DELIMITERS = 2_000
 TOO_MANY_DELIMITERS = f"more than {MAX_DELIMITERS} delimiter lines"
 # Files written into one text by uuencode.
 MAX_EMBEDDED = 200
-# Runs of base64, each with its own padding, in one body; some programs encode every line by itself.
-MAX_BASE64_RUNS = 50_000
 
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~a-z0-9-]{1,80}/[!#$%&'*+.^_`|~a-z0-9-]{1,120}")
 _GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
-_NOT_BASE64 = re.compile(rb"[^A-Za-z0-9+/=\s]")
-_BASE64_END = re.compile(rb"=[=\s]*")
 _UU_BEGIN = re.compile(
     rb"^begin(-base64)?[ \t]{1,9}[0-7]{3,4}[ \t]{1,9}([^\r\n]{1,400}?)[ \t]{0,50}\r?\n", re.MULTILINE
 )
@@ -217,7 +214,7 @@ def decode_body(raw: bytes | memoryview, encoding: str) -> tuple[bytes, str | No
     `raw` is exactly the body's range. What is not encoded comes back unchanged. An unknown encoding is left as it is.
     """
     if encoding == "base64":
-        return _decode_base64(raw)
+        return decode_base64(raw)
     if encoding in ("quoted-printable", "quotedprintable"):
         return binascii.a2b_qp(raw), None
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
@@ -228,42 +225,6 @@ def decode_body(raw: bytes | memoryview, encoding: str) -> tuple[bytes, str | No
     if encoding in ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"):
         return bytes(raw), None
     return bytes(raw), f"unknown transfer encoding {encoding[:40]!r}"
-
-
-def _decode_base64(raw: bytes | memoryview) -> tuple[bytes, str | None]:
-    """Decode base64; text that goes on after padding (some encode line by line) is decoded on, other text is passed."""
-    try:
-        made = binascii.a2b_base64(raw)
-    except binascii.Error:
-        text = bytes(raw)
-        if is_not_base64(text):
-            return text, "announced as base64, but it is none"
-        return loose_base64(text), "the base64 text is broken off or damaged"
-    # A whole text needs four letters for three bytes. If far fewer bytes came out, the decoder stopped at a padding.
-    if len(made) * 4 // 3 + 8 >= len(raw) * 72 // 80 or len(raw) < 64:
-        return made, None
-    text = bytes(raw)
-    if is_not_base64(text):
-        return text, "announced as base64, but it is none"
-    padding = _BASE64_END.search(text)
-    if padding is None or padding.end() >= len(text):
-        return made, None
-    if _NOT_BASE64.search(text, padding.end()) is not None:
-        return made, "other text follows the base64 text"
-    return _joined_runs(text), "base64 in several runs"
-
-
-def _joined_runs(text: bytes) -> bytes:
-    """Decode base64 that goes on after its padding, run by run."""
-    made = bytearray()
-    at = 0
-    for number, padding in enumerate(_BASE64_END.finditer(text)):
-        if number >= MAX_BASE64_RUNS:
-            break
-        made += loose_base64(text[at : padding.start()])
-        at = padding.end()
-    made += loose_base64(text[at:])
-    return bytes(made)
 
 
 def embedded_files(text: bytes) -> Iterator[Embedded]:

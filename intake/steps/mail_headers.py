@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
 
+from intake.steps.base64_text import loose_base64
 from intake.steps.charsets import decode, guess
 
 # A head longer than this is cut: real ones stay under 64 KB, and every field is copied at least once.
@@ -22,10 +23,6 @@ MAX_PARAMETERS = 200
 # Encoded words in one field: each costs a call of a codec.
 MAX_ENCODED_WORDS = 1_000
 
-# Above this share of foreign characters a text was never base64, whatever its head says.
-MAX_FOREIGN_SHARE = 0.05
-
-_BASE64_LETTERS = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\r\n\t "
 _FIELD_NAME = re.compile(rb"[!-9;-~]{1,200}[ \t]*:")
 _UNFOLD = re.compile(r"\r?\n[ \t]?|\r")
 _ENCODED_WORD = re.compile(r"=\?([^?\s*]{1,40})(?:\*[^?\s]{0,20})?\?([bBqQ])\?([^?]*?)\?=")
@@ -210,25 +207,6 @@ def _word_bytes(kind: str, content: str) -> bytes | None:
     if b"=" not in raw:
         return raw.replace(b"_", b" ")
     return binascii.a2b_qp(raw, header=True)
-
-
-def loose_base64(raw: bytes) -> bytes:
-    """Decode base64 as mail programs do: foreign bytes are passed over, a missing end is made up, nothing raises."""
-    try:
-        return binascii.a2b_base64(raw)
-    except binascii.Error:
-        pass
-    letters = re.sub(rb"[^A-Za-z0-9+/]+", b"", raw)
-    whole = letters[: len(letters) - len(letters) % 4]
-    rest = letters[len(whole) :]
-    tail = b"" if len(rest) < 2 else binascii.a2b_base64(rest + b"=" * (4 - len(rest)))
-    return binascii.a2b_base64(whole) + tail
-
-
-def is_not_base64(text: bytes) -> bool:
-    """Tell text that only claims to be base64: decoded, it would be noise under the name of a file."""
-    foreign = len(text.translate(None, _BASE64_LETTERS))
-    return foreign > len(text) * MAX_FOREIGN_SHARE
 
 
 def message_ids(value: bytes | None) -> tuple[str, ...]:

@@ -100,7 +100,9 @@ def dkim_results(raw: bytes, resolve: Resolve) -> tuple[DkimResult, ...]:
         except _Unanswered as cause:
             found.append(DkimResult(domain, selector, "temperror", str(cause)))
         except dkim.DKIMException as cause:
-            found.append(DkimResult(domain, selector, "permerror", one_line(str(cause))[:200]))
+            text = one_line(str(cause))[:200]
+            # The library returns False for a wrong signature and raises for a changed body; both are failures.
+            found.append(DkimResult(domain, selector, "fail" if "body hash mismatch" in text else "permerror", text))
         except Exception as cause:  # see above; this signature is unreadable, the next may hold
             found.append(DkimResult(domain, selector, "permerror", type(cause).__name__))
     return tuple(found)

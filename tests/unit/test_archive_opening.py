@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import struct
 import zipfile
+from pathlib import Path
 
 import pytest
 
@@ -15,6 +16,8 @@ from intake.steps.media_types import media_type_of
 from intake.steps.unpack import unpack
 from intake.steps.unpacked import Unpacked
 from tests.makers_mail import PDF, a_mail, a_rar, a_tar, a_text, a_zip, a_zip_with_raw_name, an_attachment, encrypted
+
+ASSETS = Path(__file__).parents[1] / "assets" / "mail"
 
 needs_libarchive = pytest.mark.skipif(not library_is_there(), reason="libarchive is not installed on this machine")
 
@@ -47,6 +50,27 @@ def test_a_rar_is_opened_to_its_files() -> None:
     unpacked = unpack(a_rar({"phieu.pdf": PDF, "phu luc.pdf": PDF}), "phieu.rar")
 
     assert [leaf.trail for leaf in unpacked.parts] == [("phieu.pdf",), ("phu luc.pdf",)]
+
+
+@needs_libarchive
+def test_a_7z_with_vietnamese_names_is_opened() -> None:
+    """Its names are UTF-16."""
+    unpacked = unpack((ASSETS / "vietnamese-names.7z").read_bytes(), "phieu.7z")
+
+    assert [(leaf.name, leaf.data) for leaf in unpacked.parts] == [
+        ("phiếu.pdf", PDF),
+        ("phụ lục.txt", "ký số\n".encode()),
+    ]
+
+
+@needs_libarchive
+def test_a_rar_with_a_locked_member_stays_closed() -> None:
+    """The library would hand out the cipher text as if it were the file."""
+    locked = (ASSETS / "locked-member.rar").read_bytes()
+    unpacked = unpack(locked, "phieu.rar")
+
+    assert [leaf.data for leaf in unpacked.parts] == [locked]
+    assert codes(unpacked) == {"ARCHIVE_ENCRYPTED"}
 
 
 def test_without_libarchive_a_rar_stays_whole_and_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
