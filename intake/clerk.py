@@ -17,6 +17,7 @@ from intake.steps.letters import write_letter
 from intake.steps.timeliness import judge
 from signatures.report import Verdict
 from storage.accounts import Accounts
+from storage.acting import OPEN_FROM, STATE_AFTER
 from storage.ledger import Rejudged
 from storage.queries import LogFilter
 from storage.records import (
@@ -33,28 +34,9 @@ from storage.records import (
     Why,
 )
 
-# From which states each act is open; the ledger insists on the same.
-OPEN_FROM = {
-    Action.ACCEPT: frozenset({State.HELD}),
-    Action.RETURN: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE, State.FILED}),
-    Action.LINK: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE}),
-    Action.DISMISS: frozenset({State.HELD, State.SHELVED, State.SET_ASIDE}),
-    Action.RETRY: frozenset(State) - {State.RECEIVED, State.FILED},
-    Action.RELEASE: frozenset({State.SHELVED, State.SET_ASIDE}),
-}
-
-STATE_AFTER = {
-    Action.ACCEPT: State.FILED,
-    Action.RETURN: State.RETURNED,
-    Action.LINK: State.LINKED,
-    Action.DISMISS: State.DISMISSED,
-    Action.RETRY: State.RECEIVED,
-    Action.RELEASE: State.RECEIVED,
-}
-
 # Accepting against one of these is the council's risk, so two persons carry it.
 TWO_PERSON_REASONS = frozenset({"AFTER_GRACE", "AGENCY_MISMATCH", "SEVERAL_AGENCIES_SIGNED", "TIME_UNCERTAIN"})
-QUARANTINED = frozenset({"MALWARE_FOUND", "QUARANTINED"})
+QUARANTINED = frozenset({"MALWARE_FOUND"})
 
 
 class OfficeClerk:

@@ -17,7 +17,7 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from config.errors import OfficeError
-from intake.flow import acknowledge, check_disk, receive, take_in
+from intake.flow import acknowledge, check_disk, receive, rescan_quarantine, take_in
 from intake.office import Office
 from intake.ports import Source
 from storage.lease import Lease, LeaseError
@@ -172,9 +172,10 @@ class Daemon:
                 log.error("look_hangs", source=look.source.name, seconds=round(now - look.began))
                 look.source.close()
         try:
+            rescan_quarantine(self.office)
             check_disk(self.office)
         except OfficeError as error:
-            log.error("disk", why=str(error), remedy=error.remedy)
+            log.error("upkeep", why=str(error), remedy=error.remedy)
 
 
 def _every(office: Office, name: str) -> int:

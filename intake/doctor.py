@@ -16,6 +16,7 @@ from config.settings import Settings
 from intake.console.desk import HealthLine
 from intake.office import Rules
 from intake.ports import Memory
+from intake.scanner import Scanner
 from intake.wiring import SOURCES
 from signatures.trust import check as check_trust
 from storage.lease import Lease
@@ -66,6 +67,8 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
     if not settings.sources:
         lines.append(HealthLine("sources", False, "không có nguồn nào được cấu hình", "Thêm [[source]] vào cấu hình."))
     ask("smtp", lambda: _smtp(settings))
+    if settings.malware.clamd_host:
+        ask("malware", lambda: HealthLine("malware", True, Scanner(settings.malware).version()))
     ask("clock", lambda: _clock(now))
     for line in _trust(settings, now):
         lines.append(line)

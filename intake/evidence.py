@@ -32,8 +32,8 @@ def hand_out(queries: Queries, vault: Vault, ref: str, folder: Path) -> Handed:
     Write the evidence of delivery `ref` into the new or empty `folder`.
 
     `files/` holds the delivery as it came and every file in it, `trust/` the certificates and revocation lists that
-    were used, `report.json` what was found then (with policy and campaign version), `HOW-TO.txt` the command for judging
-    again. Every blob is proven by its digest as it is read. Raises WrongUse for a folder that is not empty.
+    were used, `report.json` what was found then (with policy and campaign version), `HOW-TO.txt` the command that
+    judges again. Every blob is proven by its digest as it is read. Raises WrongUse for a folder that is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise WrongUse(f"{folder} is not empty", remedy="Name a new folder; evidence is never mixed with other files.")

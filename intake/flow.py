@@ -31,7 +31,8 @@ from intake.steps.examined import Examination
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.workers import ExaminationTask, stamp
 from storage.ledger import Claim, Rejudged
-from storage.records import Channel, Delivery, Letter, Why
+from storage.queries import LogFilter
+from storage.records import Action, Channel, Delivery, Letter, State, Why
 
 log = structlog.get_logger()
 
@@ -125,6 +126,8 @@ def take_in(office: Office) -> Delivery | None:
         book = current_rules(office)
         if claim.exhausted:
             return _shelve(office, book, claim, Why("EXAMINATION_GAVE_UP", f"{claim.delivery.attempts} attempts"))
+        if (found := _malware(office, claim.delivery)) is not None:
+            return _shelve(office, book, claim, Why("MALWARE_FOUND", found))
         attempt = office.ledger.count_attempt(claim.delivery.id)
         try:
             examination: Examination = office.examiner.call(
@@ -144,6 +147,54 @@ def take_in(office: Office) -> Delivery | None:
             if attempt < office.settings.examination.attempts:
                 return claim.delivery
             return _shelve(office, book, claim, Why("EXAMINATION_TASK_CRASHED", type(bug).__name__))
+
+
+def _malware(office: Office, delivery: Delivery) -> str | None:
+    """
+    Return what the scanner finds in a delivery, None for nothing, for no scanner, or where two persons released it.
+
+    Raises ScannerError while the scanner is away: the delivery waits, received and safe, and is not examined unscanned.
+    """
+    if office.scanner is None or delivery.released:
+        return None
+    with office.vault.open(delivery.sha256) as content:
+        scan = office.scanner.scan(content)
+    if scan.found is not None:
+        log.error("malware", delivery=delivery.id, found=scan.found, scanner=scan.version)
+    return scan.found
+
+
+def rescan_quarantine(office: Office) -> int:
+    """
+    Scan what lies in quarantine again if the scanner's signatures are newer than at the last time.
+
+    What is clean now was a false alarm and goes back to be examined, under the machine's name; returns how many. What
+    two persons released is theirs.
+    """
+    if office.scanner is None:
+        return 0
+    memory = office.ledger.memory("malware-scanner")
+    version = office.scanner.version()
+    if memory.get("version") == version:
+        return 0
+    freed = 0
+    for delivery in office.queries.deliveries(LogFilter(state=State.SHELVED, limit=None)):
+        quarantined = any(one.code == "MALWARE_FOUND" for one in delivery.reasons)
+        if quarantined and _malware(office, delivery) is None:
+            office.ledger.act(
+                delivery.id,
+                Action.RETRY,
+                by="machine",
+                reason="FALSE_ALARM",
+                note=f"clean by {version}",
+                at=office.clock(),
+                needs_two=False,
+                receipt_prefix=current_rules(office).file.campaign.receipt_prefix,
+                write_letters=lambda _receipt: (),
+            )
+            freed += 1
+    memory.put("version", version)
+    return freed
 
 
 def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:

@@ -12,6 +12,7 @@ from config.isolation import Worker
 from config.roster import Roster, load_roster
 from config.settings import FolderSource, Settings
 from intake.ports import Clock, Courier, Source
+from intake.scanner import Scanner
 from intake.workers import stamp
 from storage.database import Database
 from storage.ledger import Ledger
@@ -65,6 +66,7 @@ class Rules:
 class Office:
     """
     What the flow works with. `sources` and `courier` are the edges of the world, `examiner` the worker process.
+    `scanner` is None where nobody scans for malware.
 
     `status_courier` writes status packages to an outbox folder, None where none is configured.
     """
@@ -80,6 +82,7 @@ class Office:
     status_courier: Courier | None
     examiner: Worker
     clock: Clock
+    scanner: Scanner | None = None
     started: threading.Event = field(default_factory=threading.Event)
 
     @property

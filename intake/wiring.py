@@ -12,6 +12,7 @@ from config.settings import FolderSource, ImapSource, Settings, SettingsError, i
 from intake.courier import RehearsalCourier, SmtpCourier
 from intake.office import Office, Rules
 from intake.ports import Clock, Courier, Source
+from intake.scanner import open_scanner
 from intake.sources.folder import ExportFolder
 from intake.sources.mailbox import Mailbox
 from intake.status_outbox import StatusOutbox
@@ -97,6 +98,7 @@ def open_office(settings: Settings) -> Office:
         status_courier=open_status_courier(settings, clock, own.organ_ids[0] if own and own.organ_ids else ""),
         examiner=start_worker(settings.examination.memory_mib),
         clock=clock,
+        scanner=open_scanner(settings.malware),
     )
 
 

@@ -103,7 +103,9 @@ def act(
     agency's standing around it. 5. Letters.
     """
     delivery = find(pages, delivery_id)
-    _check_person(pages, asked.by)
+    # Examining again decides nothing by itself, so the machine may ask for it (newer malware signatures); no more.
+    if (asked.by, asked.action) != ("machine", Action.RETRY):
+        _check_person(pages, asked.by)
     target = _target(pages, delivery, asked)
     _check_open(delivery, asked)
     first: Row[Any] | None = None

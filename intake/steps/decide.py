@@ -35,8 +35,8 @@ REMARKS_ONLY = frozenset(
     )
 )
 
-# What may stand beside VISIBLE_CHANGE_SEALED_LATER when it is the only doubt about a signature: what the change was, and
-# remarks that doubt nothing. A code that is not here (a weak digest, a replaced page) is a doubt of its own.
+# What may stand beside VISIBLE_CHANGE_SEALED_LATER when it is the only doubt about a signature: what the change was,
+# and remarks that doubt nothing. A code that is not here (a weak digest, a replaced page) is a doubt of its own.
 SEALABLE = frozenset(
     (
         *("VISIBLE_CHANGE_SEALED_LATER", "CONTENT_ADDED", "RESOURCES_ADDED", "ANNOTATION_ADDED", "CONTENT_COVERED"),
