@@ -280,6 +280,9 @@ def _repeat_on_each_page(table: Table) -> None:
 
 def _widths(table: Table, widths: tuple[Length, ...]) -> None:
     table.autofit = False
+    # Word goes by the cells' widths, LibreOffice by the columns'.
+    for column, width in zip(table.columns, widths, strict=True):
+        column.width = width
     for row in table.rows:
         unbroken = OxmlElement("w:cantSplit")
         row._tr.get_or_add_trPr().append(unbroken)

@@ -66,6 +66,17 @@ _CUSTOM_XML_PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXm
 _VIEW_PROPS = (_OFFICE + "viewProps", _STRICT + "viewProps")
 _PRES_PROPS = (_OFFICE + "presProps", _STRICT + "presProps")
 
+# What PowerPoint keeps for several editors at once: numbers of revisions and changes, nothing of which is drawn. The
+# list of relationships that Office signs ([MS-OFFCRYPTO] 2.5.2.5) is older than they are.
+_EDITING_LOGS = {
+    "http://schemas.microsoft.com/office/2015/10/relationships/revisionInfo": (
+        "application/vnd.ms-powerpoint.revisioninfo+xml"
+    ),
+    "http://schemas.microsoft.com/office/2016/11/relationships/changesInfo": (
+        "application/vnd.ms-powerpoint.changesinfo+xml"
+    ),
+}
+
 _MAIN = (_OFFICE + "officeDocument", _STRICT + "officeDocument")
 _LINKS = (_OFFICE + "hyperlink", _STRICT + "hyperlink")
 
@@ -252,7 +263,7 @@ class _Walk:
         customXml: data for add-ins and for bound content controls. It shows only where a signed Word part binds a
         control to it or cites a source from it (`note_bound_data` looks for both), or in a workbook with a data
         connection. viewProps: zoom and window positions of the editor. presProps: settings of the slide show,
-        unless they leave out slides.
+        unless they leave out slides. And the logs of PowerPoint's editors.
         """
         if one.external or one.target is None or not self._package.has(one.target):
             return False
@@ -272,6 +283,8 @@ class _Walk:
             fine = self._custom_xml_is_inert(source, one.target, content_type)
         elif source == self._main and self._kind == "slides" and one.type in _VIEW_PROPS:
             fine = content_type == _SLIDES + "viewProps+xml" and self._points_only_to_signed(one.target)
+        elif source == self._main and self._kind == "slides" and one.type in _EDITING_LOGS:
+            fine = content_type == _EDITING_LOGS[one.type] and alone
         elif source == self._main and self._kind == "slides" and one.type in _PRES_PROPS:
             octets = self._package.read(one.target)
             fine = content_type == _SLIDES + "presProps+xml" and alone and is_searchable(octets)
