@@ -381,6 +381,7 @@ class _Handler(socketserver.BaseRequestHandler):
     def handle(self) -> None:
         assert isinstance(self.server, _Server)
         self.server.remember(self.request)
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Its answers are many small writes.
         try:
             Conversation(self.server.double, self.request).serve()
         except OSError:

@@ -81,6 +81,7 @@ class _Handler(socketserver.BaseRequestHandler):
 
     def _talk(self) -> None:
         double = self.server.double
+        self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if double.tls == "required":
             self._protect()
         self._lines = self.request.makefile("rb")
