@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import struct
 from dataclasses import dataclass
@@ -44,10 +45,12 @@ class Scanner:
         version = self.version()
         with self._connected() as connection:
             try:
-                connection.sendall(b"zINSTREAM\0")
-                while piece := content.read(PIECE_BYTES):
-                    connection.sendall(struct.pack("!L", len(piece)) + piece)
-                connection.sendall(struct.pack("!L", 0))
+                # clamd that refuses a stream says why and hangs up while we still send; its words are worth reading.
+                with contextlib.suppress(BrokenPipeError, ConnectionResetError):
+                    connection.sendall(b"zINSTREAM\0")
+                    while piece := content.read(PIECE_BYTES):
+                        connection.sendall(struct.pack("!L", len(piece)) + piece)
+                    connection.sendall(struct.pack("!L", 0))
                 answer = self._answer(connection)
             except OSError as cause:
                 raise self._trouble(f"the connection broke: {cause.strerror or type(cause).__name__}") from cause
