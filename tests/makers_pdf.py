@@ -121,8 +121,12 @@ def revision(
     output += extra
     table = len(output)
     rows = "" if made.last_table else "0 1\n0000000000 65535 f \n"
-    for number, place in sorted(places.items()):
-        rows += f"{number} 1\n{place:010} 00000 n \n"
+    numbers = sorted(places)
+    for index, number in enumerate(numbers):
+        if not index or numbers[index - 1] != number - 1:
+            count = next((step for step in range(1, len(numbers)) if number + step not in places), len(numbers))
+            rows += f"{number} {count}\n"
+        rows += f"{places[number]:010} 00000 n \n"
     for number in freed:
         rows += f"{number} 1\n0000000000 00001 f \n"
     everything = {**made.bodies, **bodies}
