@@ -191,8 +191,9 @@ def classify(head: Head, observed: Observed) -> Classified:
     # 2. Senders, fields, subject and text.
     if null_path:
         signals.append("null return path")
-    daemon = _BOUNCER.match(sender) is not None or _BOUNCER_NAME.search(_sender_name(head)) is not None
-    if daemon:
+    daemon = _BOUNCER.match(sender) is not None
+    called_daemon = _BOUNCER_NAME.search(_sender_name(head)) is not None
+    if daemon or called_daemon:
         signals.append("mail daemon")
     elif _DAEMON.match(sender):
         signals.append("no-reply sender")
@@ -230,6 +231,7 @@ def classify(head: Head, observed: Observed) -> Classified:
         subject=subject,
         null_path=null_path,
         daemon=daemon,
+        called_daemon=called_daemon,
         no_reply=_DAEMON.match(sender) is not None,
         bounce_field=bounce_field is not None,
         bounce_subject=bounce_subject,
@@ -252,6 +254,7 @@ def _kind(
     subject: str,
     null_path: bool,
     daemon: bool,
+    called_daemon: bool,
     no_reply: bool,
     bounce_field: bool,
     bounce_subject: bool,
@@ -268,22 +271,25 @@ def _kind(
     if "report" in kinds:
         return "report"
     failure = bounce_subject or bounce_text
+    said_automatic = auto_submitted not in ("", "no")
     if bounce_field and (failure or daemon or null_path or returned):
         return "bounce"
-    if daemon and (failure or returned or null_path or auto_submitted not in ("", "no")):
+    if daemon and (failure or returned or null_path or said_automatic):
+        return "bounce"
+    # A name is chosen freely: an administrator of a mail system is a person until something else says otherwise.
+    if called_daemon and failure and (null_path or said_automatic or machine_text):
         return "bounce"
     if null_path and (bounce_subject or (bounce_text and returned)):
         return "bounce"
-    if bounce_subject and bounce_text and (no_reply or auto_submitted not in ("", "no")):
+    if bounce_subject and bounce_text and (no_reply or said_automatic):
         return "bounce"
     if bounce_subject and returned and machine_text:
         return "bounce"
-    said_automatic = auto_submitted not in ("", "no")
     if _READ_SUBJECT.match(subject) and (null_path or said_automatic or "disposition" in subject.lower()):
         return "report"
     if said_automatic and _UNSUBSCRIBE.match(subject):
         return "report"
-    if _REPORT_SUBJECT.match(subject) and (no_reply or null_path or returned or auto_submitted not in ("", "no")):
+    if _REPORT_SUBJECT.match(subject) and (no_reply or null_path or returned or said_automatic):
         return "report"
     if no_reply and returned and (null_path or "feedback" in subject.lower() or "complaint" in subject.lower()):
         return "report"
@@ -291,7 +297,7 @@ def _kind(
         return "calendar"
     if _CALENDAR_SUBJECT.match(subject) and "text/calendar" in observed.types:
         return "calendar"
-    if auto_submitted not in ("", "no"):
+    if said_automatic:
         return "auto-reply"
     if reply_field or precedence in ("auto_reply", "auto-reply"):
         return "auto-reply"

@@ -13,9 +13,9 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
 
-from intake.steps.edxml import HANOI, Open
+from intake.steps.edxml import Open
 from intake.steps.mail_facts import one_line
-from intake.steps.unpacked import BundleFacts, BundleFile, Operation, Unpacked
+from intake.steps.unpacked import HANOI, BundleFacts, BundleFile, Operation, Unpacked
 from storage.records import Why
 
 INDEX_NAME = "intake-bundle.json"

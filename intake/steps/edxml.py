@@ -23,12 +23,10 @@ from intake.steps.edxml_files import (
 )
 from intake.steps.mail_facts import one_line
 from intake.steps.media_types import media_type_of
-from intake.steps.unpacked import DocumentReference, EdxmlFacts, Leaf, Operation, TraceStamp, Unpacked
+from intake.steps.unpacked import HANOI, DocumentReference, EdxmlFacts, Leaf, Operation, TraceStamp, Unpacked
 from storage.records import Why
 
 NAMESPACE = "http://www.mic.gov.vn/TBT/QCVN_102_2016"
-# The law's clock: times in packages carry no zone and are Vietnamese (Asia/Ho_Chi_Minh has had +07:00 since 1975).
-HANOI = timezone(timedelta(hours=7))
 
 # Elements of one package; the samples have about a hundred. Counted before parsing, by their `<`.
 MAX_ELEMENTS = 100_000
@@ -38,6 +36,10 @@ MAX_STRAY_BYTES = 256
 MAX_ENTRIES = 500
 
 _ROOT = re.compile(rb"<(?![?!])(?:[A-Za-z_][\w.-]{0,60}:)?([A-Za-z_][\w.-]{0,60})[\s>/]")
+# A declaration, comment, processing instruction or document type before the root.
+_PROLOG = re.compile(
+    rb"\s*(?:<\?.{0,2000}?\?>|<!--.{0,8000}?-->|<![A-Z][^\[>]{0,2000}(?:\[.{0,8000}?\]\s{0,99})?>)\s*", re.DOTALL
+)
 _OPERATIONS: dict[str, Operation] = {"0": "new", "1": "revoke", "2": "update", "3": "replace"}
 _DATES = (
     re.compile(
@@ -57,8 +59,11 @@ def looks_like_edxml(data: bytes) -> bool:
     at = data.find(b"<", 0, MAX_STRAY_BYTES + 1)
     if at < 0 or b"\x00" in data[:at]:
         return False
-    front = data[at : at + 8_192]
-    root = _ROOT.search(re.sub(rb"<!--.{0,4000}?-->", b"", front, flags=re.DOTALL))
+    # Only the root itself counts: a mail may begin with `Return-Path: <…>` and quote a package further down.
+    front = data[at : at + 16_384].lstrip()
+    while (prolog := _PROLOG.match(front)) is not None:
+        front = front[prolog.end() :]
+    root = _ROOT.match(front)
     if root is None:
         return False
     name = root.group(1).lower()

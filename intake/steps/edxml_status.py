@@ -8,8 +8,8 @@ from typing import Literal
 
 from lxml import etree
 
-from intake.steps.edxml import HANOI, NAMESPACE
-from intake.steps.unpacked import DocumentReference
+from intake.steps.edxml import NAMESPACE
+from intake.steps.unpacked import HANOI, DocumentReference
 
 StatusCode = Literal["01", "02", "03"]
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, timedelta, timezone, tzinfo
 from typing import Any, Literal
 
 from storage.records import Why
+
+# Times in packages and manifests carry no zone and are Vietnamese (Asia/Ho_Chi_Minh has had +07:00 since 1975).
+HANOI = timezone(timedelta(hours=7))
 
 Kind = Literal["mail", "edxml", "edxml-status", "bundle", "archive", "tnef", "document"]
 Automatic = Literal["no", "auto-reply", "bounce", "report", "list", "calendar"]
@@ -208,11 +211,12 @@ class Unpacked:
     bundle: BundleFacts | None = None
 
 
-def as_json(path: str, unpacked: Unpacked) -> dict[str, Any]:
+def as_json(path: str, unpacked: Unpacked, zone: tzinfo = HANOI) -> dict[str, Any]:
     """
     Return `unpacked` in the shape of one entry of `intake-unpack/1` files[].
 
-    `date` is RFC 3339 in UTC here, because the steps know no office zone; the face that prints it may shift it.
+    `date` is RFC 3339 in `zone`, the office's; of a package it is the day of promulgation. Unnamed leaves end their
+    trail with null, unnamed containers stand in it under their place.
     """
     mail, edxml, bundle = unpacked.mail, unpacked.edxml, unpacked.bundle
     message_id: str | None = None
@@ -221,8 +225,9 @@ def as_json(path: str, unpacked: Unpacked) -> dict[str, Any]:
     moment: str | None = None
     if mail is not None:
         message_id, subject = mail.message_id, mail.subject
-        sender = mail.from_addresses[0].address or None if mail.from_addresses else None
-        moment = None if mail.date is None else mail.date.isoformat()
+        first = next(iter(mail.from_addresses), None)
+        sender = None if first is None else first.address or first.name or None
+        moment = None if mail.date is None else mail.date.astimezone(zone).isoformat()
     elif edxml is not None:
         message_id = edxml.document_id or None
         subject = edxml.subject or None
@@ -232,7 +237,7 @@ def as_json(path: str, unpacked: Unpacked) -> dict[str, Any]:
         message_id = bundle.source_id or None
         subject = bundle.subject or None
         sender = bundle.sender_organ_id or bundle.sender_name or None
-        moment = None if bundle.sent_at is None else bundle.sent_at.isoformat()
+        moment = None if bundle.sent_at is None else bundle.sent_at.astimezone(zone).isoformat()
     return {
         "path": path,
         "sha256": unpacked.sha256,

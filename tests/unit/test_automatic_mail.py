@@ -51,6 +51,15 @@ def a_returned_mail() -> bytes:
             ),
             id="and forwards the old mail",
         ),
+        pytest.param(
+            a_machines_mail(
+                a_text("Không gửi được lần trước."),
+                a_nested_mail(a_mail(a_text(), an_attachment())),
+                sender='"Quan tri Mail System" <quantri@snv.vn>',
+                subject="Chuyển tiếp phiếu",
+            ),
+            id="a person whose name sounds like a program",
+        ),
         pytest.param(a_mail(a_text(), an_attachment(), subject="Nghỉ phép và nộp phiếu"), id="leave in the subject"),
         pytest.param(a_mail(a_text(), head=[b"Auto-Submitted: no"]), id="Auto-Submitted: no"),
         pytest.param(a_mail(a_text(), head=[b"Return-Path: <snv@binhthuan.gov.vn>"]), id="a return path"),

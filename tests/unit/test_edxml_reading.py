@@ -200,3 +200,11 @@ def test_forbidden_characters_never_break_a_status_package() -> None:
     )
 
     assert facts(unpack(package, "s.edxml")).status_description == "lý do <x>"
+
+
+def test_a_mail_that_quotes_a_package_is_a_mail() -> None:
+    """Its first `<` is that of an address, its first element may be edXML."""
+    mail = b"Return-Path: <a@b>\nFrom: a@b\nSubject: x\n\n" + a_package()
+
+    assert unpack(mail, "x.eml").kind == "mail"
+    assert unpack(mail, "x").kind == "mail"
