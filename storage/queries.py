@@ -316,7 +316,7 @@ class Queries:
             keys: dict[str, int] = dict(connection.execute(by_key).all())
         found: dict[str, dict[str, int]] = {}
         for source, state, number in states:
-            sums = found.setdefault(source, dict.fromkeys((*State, "total"), 0))
+            sums = found.setdefault(source, dict.fromkeys((*(one.value for one in State), "total"), 0))
             sums[state] += number
             sums["total"] += number
         return {source: {**sums, "keys": keys.get(source, 0)} for source, sums in sorted(found.items())}
