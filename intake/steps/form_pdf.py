@@ -21,7 +21,10 @@ from intake.steps.form_rows import fields_of_rows
 MAX_PAGES = 40
 MAX_CHARACTERS = 60_000
 MAX_TEXT = 8_000
-MAX_LINES = 20_000
+# A page of a form has some fifteen hundred strokes and fifty rows; each row is compared with each upright stroke.
+MAX_LINES = 8_000
+MAX_ROWS_OF_PAGE = 500
+MAX_DRAWN = 50_000
 # Two strokes of one line may differ by a hair; rows are never this near to each other (points).
 SNAP = 2.0
 # A letter stands on the same line as the one before if their feet differ by less than this share of the height.
@@ -100,7 +103,7 @@ def _rows_of_page(page: pdfium.PdfPage) -> Iterator[list[str]]:
     # 1.
     levels, uprights = _lines(page)
     heights = _snapped([one[0] for one in levels])
-    if len(heights) < 2 or len(uprights) < 2:
+    if not 2 <= len(heights) <= MAX_ROWS_OF_PAGE or len(uprights) < 2:
         return
     # 2.
     bands: list[tuple[float, float, list[float]]] = []
@@ -130,13 +133,13 @@ def _lines(page: pdfium.PdfPage) -> tuple[list[tuple[float, float, float]], list
     """Return the page's level lines as (y, left, right) and upright ones as (x, bottom, top), in points."""
     levels: list[tuple[float, float, float]] = []
     uprights: list[tuple[float, float, float]] = []
-    for drawn in page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=2):
+    for number, drawn in enumerate(page.get_objects(filter=[pdfium_c.FPDF_PAGEOBJ_PATH], max_depth=2)):
         for (x1, y1), (x2, y2) in _segments(drawn):
             if abs(y1 - y2) <= SNAP < abs(x1 - x2):
                 levels.append(((y1 + y2) / 2, min(x1, x2), max(x1, x2)))
             elif abs(x1 - x2) <= SNAP < abs(y1 - y2):
                 uprights.append(((x1 + x2) / 2, min(y1, y2), max(y1, y2)))
-        if len(levels) + len(uprights) > MAX_LINES:
+        if number > MAX_DRAWN or len(levels) + len(uprights) > MAX_LINES:
             break
     return levels, uprights
 

@@ -33,6 +33,10 @@ _HEADS = {
 }
 
 
+# Two figures and a stroke; looking for them in pages of blanks would take the square of their number.
+MAX_FRACTION = 60
+
+
 @dataclass(frozen=True, slots=True)
 class _Columns:
     places: dict[str, int]
@@ -125,6 +129,8 @@ def _split_by_labels(cell: str, labels: Sequence[str]) -> dict[str, str]:
 
 
 def _half_of_fraction(cell: str, *, first: bool) -> str:
+    if len(cell) > MAX_FRACTION:
+        return ""
     found = re.fullmatch(r"\s*([\d.,\s]+?)\s*/\s*([\d.,\s]+?)\s*", cell)
     return "" if found is None else found[1 if first else 2]
 

@@ -242,7 +242,6 @@ def _check_manifest(package: Package, manifest: etree._Element) -> tuple[Signed,
     digests: set[str] = set()
     problems: list[Problem] = []
     seen: set[str] = set()
-    cache: dict[tuple[str, str], bytes] = {}
     for element in children(manifest):
         if element.tag != dsig("Reference"):
             raise SignatureRefused(failed("XML_SIGNATURE_MALFORMED", "a manifest with foreign elements"))
@@ -270,7 +269,7 @@ def _check_manifest(package: Package, manifest: etree._Element) -> tuple[Signed,
             elif reference.transforms:
                 raise SignatureRefused(failed("XML_TRANSFORM_REFUSED", f"transforms on {name[:100]!r}"))
             else:
-                found = _digest_of_part(package, key, reference.digest_algorithm, cache)
+                found = package.digest(name, reference.digest_algorithm)
                 parts.add(key)
         except Unsupported as cause:
             problems.append(unjudgeable("XML_ALGORITHM_UNKNOWN", str(cause)))
@@ -278,12 +277,6 @@ def _check_manifest(package: Package, manifest: etree._Element) -> tuple[Signed,
         if found != reference.digest_value:
             problems.append(failed("OOXML_PART_CHANGED", name[:200], _HASH))
     return Signed(frozenset(parts), relationships), frozenset(digests), problems
-
-
-def _digest_of_part(package: Package, key: str, algorithm: str, cache: dict[tuple[str, str], bytes]) -> bytes:
-    if (key, algorithm) not in cache:
-        cache[key, algorithm] = digest(algorithm, package.read(key))
-    return cache[key, algorithm]
 
 
 def _part_and_type(reference: XmlReference) -> tuple[str, str]:
@@ -305,7 +298,7 @@ def _signed_relationships(
     Type, in the order of their Ids, TargetMode written out, nothing else kept (ISO/IEC 29500-2, 13.2.4.24).
     """
     all_ids = frozenset(one.id for one in package.relationships(source))
-    octets = package.read(name)
+    octets = package.read_list(name)
     if not reference.transforms:
         return octets, all_ids
     names = [one.algorithm for one in reference.transforms]

@@ -12,6 +12,7 @@ from urllib.parse import unquote
 
 from lxml import etree
 
+from signatures.algorithms import digest
 from signatures.safe_xml import XmlRefused, children, local_name, parse_xml
 
 # A form with pictures has a few dozen parts, a large workbook some thousands.
@@ -26,7 +27,9 @@ SMALL_PART_BYTES = 1024 * 1024
 CACHED_PART_BYTES = 8 * 1024 * 1024
 CACHED_BYTES = 64 * 1024 * 1024
 # Content types and relationships are lists of short lines.
-MAX_LIST_BYTES = 16 * 1024 * 1024
+MAX_LIST_BYTES = 4 * 1024 * 1024
+# Every signature reads the lists again; all readings of one file together stay under this.
+MAX_LISTS_READ_BYTES = 128 * 1024 * 1024
 MAX_RELATIONSHIPS = 50_000
 
 CONTENT_TYPES = "[Content_Types].xml"
@@ -88,6 +91,9 @@ class Package:
         self._entries: dict[str, Entry] = {}
         self._cache: dict[str, bytes] = {}
         self._cached = 0
+        self._digests: dict[tuple[str, str], bytes] = {}
+        self._relationships: dict[str, tuple[Relationship, ...]] = {}
+        self._lists_read = 0
         entries = _read_directory(data, self.remarks)
         total = 0
         for entry in entries:
@@ -151,12 +157,29 @@ class Package:
         name = rels_name(source)
         if not self.has(name):
             return ()
-        return tuple(read_relationships(self.read(name), source))
+        if source not in self._relationships:
+            self._relationships[source] = tuple(read_relationships(self.read_list(name), source))
+        return self._relationships[source]
+
+    def read_list(self, name: str) -> bytes:
+        """Return the bytes of a `.rels` part or of the content types, which are to be parsed. Raises PackageRefused."""
+        octets = self.read(name)
+        self._lists_read += len(octets)
+        if self._lists_read > MAX_LISTS_READ_BYTES:
+            raise PackageRefused("OOXML_TOO_LARGE", "its lists would have to be read too often")
+        return octets
+
+    def digest(self, name: str, algorithm: str) -> bytes:
+        """Return the digest of a part, computed once. Raises PackageRefused, and Unsupported for the algorithm."""
+        key = (_key(name), algorithm)
+        if key not in self._digests:
+            self._digests[key] = digest(algorithm, self.read(name))
+        return self._digests[key]
 
     def _read_content_types(self) -> tuple[dict[str, str], dict[str, str]]:
         defaults: dict[str, str] = {}
         overrides: dict[str, str] = {}
-        root = _parse_list(self.read("/" + CONTENT_TYPES), "Types")
+        root = _parse_list(self.read_list("/" + CONTENT_TYPES), "Types")
         for child in children(root):
             content_type = child.get("ContentType", "")
             if local_name(child) == "Default":

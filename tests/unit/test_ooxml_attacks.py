@@ -10,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from signatures.formats import ooxml
+from signatures.formats.ooxml_cover import SIGNATURE_TYPE
 from signatures.question import Document, Question
 from signatures.report import ChangedAfter, Covers, Verdict
 from tests.assets.make_ooxml import ATTACKS, LAWFUL, RELS
 from tests.makers_ooxml import (
     LATER,
     NOW,
+    PACKAGE_RELS,
     codes,
     integrity,
     packed,
@@ -25,6 +27,7 @@ from tests.makers_ooxml import (
     time_stamp,
     with_custom_xml,
     with_relationship,
+    with_type,
     word_parts,
 )
 
@@ -160,3 +163,28 @@ def test_an_archive_that_holds_an_office_file_is_no_office_file() -> None:
     assert not ooxml.recognises(Document("phieu.zip", out.getvalue()))
     assert ooxml.recognises(Document("phieu.docx", packed(word_parts())))
     assert ooxml.recognises(Document("phieu.docx", packed(word_parts())[:-30]))
+
+
+def test_more_signatures_than_anybody_makes_are_not_all_judged() -> None:
+    """Sixty copies of one signature cost what fifty cost, and nothing passes unjudged."""
+    parts = signed(word_parts())
+    rels = "_xmlsignatures/_rels/origin.sigs.rels"
+    line = '<Relationship Id="rIdX{0}" Type="{1}/digital-signature/signature" Target="sig{0}.xml"/>'
+    more = "".join(line.format(number, PACKAGE_RELS) for number in range(2, 61))
+    for number in range(2, 61):
+        parts = with_type(parts, f"/_xmlsignatures/sig{number}.xml", SIGNATURE_TYPE)
+        parts[f"_xmlsignatures/sig{number}.xml"] = parts["_xmlsignatures/sig1.xml"]
+    parts = replaced(parts, rels, b"</Relationships>", more.encode() + b"</Relationships>")
+    report = integrity(packed(parts))
+    assert report.verdict is Verdict.INDETERMINATE
+    assert len(report.signatures) == 51
+    assert "XML_TOO_COSTLY" in codes(report, 50)
+
+
+def test_a_list_longer_than_any_real_one_is_refused() -> None:
+    """A relationship part of megabytes is made to cost us time, not to relate anything."""
+    parts = signed(word_parts())
+    parts[RELS] = parts[RELS] + b"<!--" + b" " * (5 * 1024 * 1024) + b"-->"
+    report = integrity(packed(parts))
+    assert report.verdict is Verdict.FAILED
+    assert codes(report) & {"XML_TOO_LARGE", "OOXML_TOO_LARGE"}
