@@ -211,7 +211,7 @@ class EndState:
     """What must be the same whatever happened on the way, and what must never be (`broken`)."""
 
     submissions: dict[str, list[str]] = field(default_factory=dict)
-    keys: list[str] = field(default_factory=list)
+    shown: list[str] = field(default_factory=list)
     receipts: list[str] = field(default_factory=list)
     letters: dict[str, int] = field(default_factory=dict)
     operative: list[str] = field(default_factory=list)
@@ -224,7 +224,7 @@ class EndState:
         """Return what is not as in `expected`, one line each."""
         found = [f"broken: {one}" for one in self.broken]
         found += [f"blobs missing: {self.blobs_missing}"] if self.blobs_missing else []
-        for name in ("submissions", "keys", "receipts", "letters", "operative", "source_left"):
+        for name in ("submissions", "shown", "receipts", "letters", "operative", "source_left"):
             mine, theirs = getattr(self, name), getattr(expected, name)
             if mine != theirs:
                 found.append(f"{name}: {mine} is not {theirs}")
@@ -232,11 +232,11 @@ class EndState:
 
     def lost(self, expected: EndState) -> int:
         """Count the things that the sources showed and that are in no state."""
-        return sum((Counter(expected.keys) - Counter(self.keys)).values())
+        return sum((Counter(expected.shown) - Counter(self.shown)).values())
 
     def doubled(self, expected: EndState) -> int:
         """Count the things that are there more often than they were shown."""
-        return sum((Counter(self.keys) - Counter(expected.keys)).values())
+        return sum((Counter(self.shown) - Counter(expected.shown)).values())
 
 
 def end_state(config: Path, *, at: datetime = IN_TIME) -> EndState:
@@ -252,7 +252,7 @@ def end_state(config: Path, *, at: datetime = IN_TIME) -> EndState:
         deliveries = office.queries.deliveries(LogFilter(limit=None))
         relay = Counter(noted(config.parent / RELAY))
         for one in deliveries:
-            state.keys.append(f"{one.source} {one.source_key}")
+            state.shown.append(f"{one.source} {one.sha256}")
             group = state.submissions.setdefault(one.form_sha256 or one.source_key, [])
             group.append(f"{one.state.value} {one.agency} {one.counted_timeliness} {one.signature}")
             group.sort()
@@ -268,7 +268,7 @@ def end_state(config: Path, *, at: datetime = IN_TIME) -> EndState:
                     state.broken.append(f"marked sent and not sent: {letter.id}")
         state.sent_twice = sum(count - 1 for count in relay.values())
         state.broken += [f"sent twice: {message_id}" for message_id, count in relay.items() if count > 1]
-        state.keys.sort()
+        state.shown.sort()
         state.receipts.sort()
         state.operative.sort()
         state.source_left = sorted(

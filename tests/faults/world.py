@@ -97,6 +97,8 @@ def _serve(folder: Path, mails: Sequence[ListedMail]) -> None:
         inbox = imap.folders["INBOX"]
         for uid, mail in enumerate(mails, 1):
             inbox.mails[uid] = DoubleMail(mail.data, mail.received_at.strftime("%d-%b-%Y %H:%M:%S %z"))
+        # A server never gives a number twice (RFC 9051, 2.3.1.1), whatever was moved away meanwhile.
+        inbox.uid_next = len(mails) + 1
         unready = folder / "ports.unready"
         unready.write_text(f"{imap.port} {relay.settings().port}", encoding="ascii")
         unready.rename(folder / "ports")
