@@ -214,6 +214,7 @@ class MailTable(_Table, frozen=True):
     """What of a mail's own claims may be believed: only the verdicts of this authserv-id (RFC 8601, section 5)."""
 
     authserv_id: str = ""
+    check_dkim: bool = False
     clock_tolerance_seconds: int = 300
 
 

@@ -11,6 +11,7 @@ from config.catalogue import Catalogue
 from intake.steps.agency import plain
 from intake.steps.examined import Examination, ExaminedFile, FormFacts
 from intake.steps.forms import FormReading, read_form
+from intake.steps.sender_evidence import Resolve, authentication_results, dkim_results
 from intake.steps.unpack import unpack
 from intake.steps.unpacked import Leaf, Unpacked
 from signatures.question import Document, Policy, Question, RevocationRule
@@ -40,12 +41,19 @@ Keep = Callable[[bytes], str]
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What an examination needs to know of the office's rules; `words` are the campaign's words."""
+    """
+    What an examination needs to know of the office's rules; `words` are the campaign's words.
+
+    `authserv_id` is the own mail server whose Authentication-Results are read ("": nobody's), `resolve` asks the DNS for
+    DKIM keys (None: DKIM is not checked).
+    """
 
     trust: TrustStore | None
     revocation: RevocationRule
     catalogue: Catalogue | None
     words: tuple[str, ...]
+    authserv_id: str = ""
+    resolve: Resolve | None = None
     policy: Policy = field(default_factory=Policy)
 
 
@@ -93,6 +101,7 @@ def examine(data: bytes, name: str, received_at: datetime, rules: Rules, keep: K
         envelope, used = _without_evidence(envelope, keep)
         evidence += used
         files = [replace(one, in_signed_mail=one.sha256 in covered) for one in files]
+    remarks += _sender_evidence(data, unpacked, rules)
     facts = unpacked.mail or unpacked.edxml or unpacked.bundle
     subject = (facts.subject or "") if facts is not None else ""
     return Examination(
@@ -103,6 +112,23 @@ def examine(data: bytes, name: str, received_at: datetime, rules: Rules, keep: K
         evidence=tuple(evidence),
         remarks=tuple(remarks),
     )
+
+
+def _sender_evidence(data: bytes, unpacked: Unpacked, rules: Rules) -> list[Why]:
+    """Return what speaks for or against the sender of a mail, as remarks for the clerk."""
+    if unpacked.mail is None:
+        return []
+    remarks = []
+    advice = authentication_results(unpacked.mail, rules.authserv_id)
+    if advice.server:
+        remarks.append(
+            Why("SENDER_ADVICE", f"{advice.server}: dkim={advice.dkim} spf={advice.spf} dmarc={advice.dmarc}")
+        )
+    if rules.resolve is not None:
+        found = dkim_results(data, rules.resolve)
+        if found:
+            remarks.append(Why("SENDER_DKIM", ", ".join(f"{one.domain}: {one.outcome}" for one in found)))
+    return remarks
 
 
 def _itself(unpacked: Unpacked, data: bytes) -> Leaf:

@@ -270,6 +270,8 @@ def _task(office: Office, book: Rulebook, delivery: Delivery) -> ExaminationTask
         catalogue_file=str(catalogue) if catalogue else "",
         catalogue_stamp=stamp((catalogue,)) if catalogue else "",
         words=book.file.campaign.recognise,
+        authserv_id=office.settings.mail.authserv_id,
+        check_dkim=office.settings.mail.check_dkim,
     )
 
 

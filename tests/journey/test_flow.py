@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
+
+import msgspec
 
 from intake.once import Summary, run_once
 from storage.audit import audit
@@ -189,6 +192,20 @@ def test_the_audit_holds_after_all_this(small_office: SmallOffice) -> None:
 
     assert report.findings == ()
     assert report.deliveries == 3
+
+
+def test_our_own_servers_word_about_the_sender_is_shown_and_decides_nothing(small_office: SmallOffice) -> None:
+    """A topmost Authentication-Results of the configured server is a remark; a failing one holds nothing up."""
+    settings = small_office.office.settings
+    mail = b"Authentication-Results: mx.binhthuan.example; spf=fail; dkim=none; dmarc=fail\n" + a_mail(a_signed_form())
+    small_office.mailbox.put(mail)
+
+    mine = msgspec.structs.replace(settings.mail, authserv_id="mx.binhthuan.example")
+    run_once(replace(small_office.office, settings=msgspec.structs.replace(settings, mail=mine)))
+
+    delivery = next(iter(small_office.deliveries().values()))
+    assert delivery.state is State.FILED
+    assert [one.code for one in delivery.reasons] == ["SENDER_ADVICE"]
 
 
 def test_a_letter_that_may_have_left_is_never_sent_twice(small_office: SmallOffice) -> None:
