@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -181,7 +181,7 @@ class Reception:
         try:
             session = self._session(request)
             if session is None:
-                return RedirectResponse("/login?" + urlencode({"next": _own_path(request)}), status_code=303)
+                return self._session_over(room, request, form)
             visit = self._visit(request, session, form)
             if not may(session.account, room.least_to_post if posting else room.least):
                 return visit.page("error.html", 403, **_ERRORS[403])
@@ -193,6 +193,19 @@ class Reception:
         except OfficeError as trouble:
             log.error("console_trouble", extra={"what": str(trouble)})
             return self._bare_page(503, _trouble(trouble))
+
+    def _session_over(self, room: Room, request: Request, form: Mapping[str, str]) -> Response:
+        """
+        Send a visitor without session to the door; what somebody typed meanwhile is shown once, to be copied.
+
+        WCAG 2.1, 2.2.1: a session that ends must not take a clerk's words with it.
+        """
+        typed = [form[name] for name in ("note", "basis", "approved_by") if form.get(name, "").strip()]
+        # A session key of before tells a clerk who was here from a stranger, whose words are not repeated.
+        if typed and self._door.session_key(request) is not None:
+            return self._bare_page(403, _SESSION_OVER, typed=typed)
+        wanted = _own_path(request) if request.method == "GET" or room.get is not None else "/"
+        return RedirectResponse("/login?" + urlencode({"next": wanted}), status_code=303)
 
     def _try(self, page: PageFunction, visit: Visit) -> Response:
         """Ask the page; what the house refuses or does not have is answered in words."""
@@ -256,11 +269,13 @@ class Reception:
         except OfficeError as trouble:
             return self._bare_page(status, _trouble(trouble))
 
-    def _bare_page(self, status: int, told: Mapping[str, str]) -> Response:
+    def _bare_page(self, status: int, told: Mapping[str, str], typed: Sequence[str] = ()) -> Response:
         """Say what is wrong without asking anything of the office, which may be what is broken."""
         bare = {"account": None, "frame": None, "notice": None, "now": None, "may_act": False}
         blank = {"about": "", "token": "", "here": ""}
-        return HTMLResponse(self._templates.get_template("error.html").render(**bare, **blank, **told), status)
+        return HTMLResponse(
+            self._templates.get_template("error.html").render(**bare, **blank, **told, typed=typed), status
+        )
 
 
 class Headers:
@@ -324,12 +339,15 @@ def _reference(text: str) -> str:
 
 
 def _own_path(request: Request) -> str:
-    """Where a GET wanted to go, to be offered again after signing in."""
-    if request.method != "GET":
-        return "/"
+    """Where a visitor wanted to go, to be offered again after signing in."""
     return request.url.path + (f"?{request.url.query}" if request.url.query else "")
 
 
+_SESSION_OVER = {
+    "title": "Phiên làm việc đã kết thúc",
+    "what": "Không có gì được ghi nhận. Nội dung ông/bà đã nhập ở dưới; hãy sao chép lại nếu cần.",
+    "remedy": "Đăng nhập lại rồi thực hiện lại.",
+}
 _STALE_FORM = {
     "title": "Biểu mẫu đã hết hiệu lực",
     "what": "Biểu mẫu này không thuộc phiên làm việc hiện tại của ông/bà, nên không có gì được ghi nhận.",

@@ -9,6 +9,7 @@ from starlette.responses import RedirectResponse, Response
 from intake.console.access import Door, is_from_elsewhere
 from intake.console.showing import span
 from intake.console.visit import Visit
+from storage.accounts import SESSION_IDLE, SESSION_LIFE
 
 MAX_NAME, MAX_PASSWORD = 100, 1000
 
@@ -23,6 +24,8 @@ def show(visit: Visit, door: Door, flaw: str = "", status: int = 200) -> Respons
         door_token=token,
         flaw=flaw,
         name=visit.form.get("name", "")[:MAX_NAME],
+        idle=span(SESSION_IDLE),
+        life=span(SESSION_LIFE),
         wanted=safe_path(visit.form.get("next") or visit.asked("next")),
     )
     door.give_doormat(response, cookie)

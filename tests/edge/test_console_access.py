@@ -207,6 +207,22 @@ def test_a_session_ends_by_itself(bureau: Bureau, place: str) -> None:
     assert visitor.get("/").status == 303
 
 
+def test_a_session_that_ended_does_not_take_a_clerks_words_with_it(bureau: Bureau, place: str) -> None:
+    """What was typed is shown to be copied, nothing is done, and a stranger's words are not repeated."""
+    held = bureau.held("PERSON_SIGNATURE_ONLY")
+    visitor = Visitor(place)
+    visitor.sign_in("vanthu")
+    path = f"/deliveries/{held.id}/decide/return"
+    token = visitor.token(visitor.get(path))
+    bureau.clock.now += timedelta(hours=12)
+    fields = {"token": token, "reason": "CLERK_OTHER", "note": "Một ghi chú <dài>", "step": "confirm"}
+    answer = visitor.post(path, fields)
+    assert answer.status == 403
+    assert "Một ghi chú &lt;dài&gt;" in answer.text
+    assert bureau.office.ledger.delivery(held.id).state == "held"
+    assert Visitor(place).post(path, fields).headers["location"].startswith("/login")
+
+
 def test_a_viewer_looks_and_nothing_else(bureau: Bureau, place: str) -> None:
     """No button, no form, and no way around the missing button."""
     held = bureau.held("PERSON_SIGNATURE_ONLY")
