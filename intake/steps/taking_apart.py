@@ -85,8 +85,6 @@ class Worker:
         while start < len(shape) and shape[start] in b"\r\n":
             start += 1
         entity = read_entity(shape, start, len(shape))
-        if entity.head.cut:
-            self.allowance.note("MAIL_HEAD_TOO_LONG", f"{entity.body - start} bytes")
         self._entity(data, shape, entity, scope, (), 0, "", ())
         text = scope.plain or text_of_html(scope.html)
         observed = Observed(
@@ -278,6 +276,8 @@ class Worker:
         """Take one MIME entity, and count it, so that neither their number nor their nesting grows without end."""
         if not self.allowance.part():
             return
+        if entity.head.cut:
+            self.allowance.note("MAIL_HEAD_TOO_LONG", " > ".join((*trail, f"#{section or '1'}")))
         self._nesting += 1
         try:
             self._take(data, shape, entity, scope, trail, depth, section, branches)

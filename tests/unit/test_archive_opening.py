@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import locale
 import struct
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -52,7 +54,17 @@ def test_a_rar_is_opened_to_its_files() -> None:
     assert [leaf.trail for leaf in unpacked.parts] == [("phieu.pdf",), ("phu luc.pdf",)]
 
 
+@pytest.fixture
+def utf_8_locale() -> Iterator[None]:
+    """libarchive turns names into the letters of the process's locale; Python itself chooses UTF-8 unless LC_ALL=C."""
+    before = locale.setlocale(locale.LC_CTYPE)
+    locale.setlocale(locale.LC_CTYPE, "C.UTF-8")
+    yield
+    locale.setlocale(locale.LC_CTYPE, before)
+
+
 @needs_libarchive
+@pytest.mark.usefixtures("utf_8_locale")
 def test_a_7z_with_vietnamese_names_is_opened() -> None:
     """Its names are UTF-16."""
     unpacked = unpack((ASSETS / "vietnamese-names.7z").read_bytes(), "phieu.7z")
