@@ -72,6 +72,54 @@ def test_a_body_is_taken_in_each_form_that_the_standard_allows(server: ImapDoubl
     assert sorted(taken.bodies) == sorted([body, *MAILS[1:3]])
 
 
+def test_bodies_out_of_their_order_are_told_by_their_uid(server: ImapDouble, box: Mailbox) -> None:
+    """A server may answer commands in another order; Dovecot does."""
+    server.put(*MAILS)
+    server.answers = dict.fromkeys((2, 4), imap_double.after_the_next)
+    taken = take(box, PlainMemory())
+    assert [arrival.source_key[-1] for arrival in taken.arrivals] == list("13254")
+    assert [body[:10] for body in taken.bodies] == [b"Subject: %d" % uid for uid in (1, 3, 2, 5, 4)]
+
+
+def test_a_crash_while_bodies_come_out_of_order_loses_none(
+    server: ImapDouble, box: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The cursor stands behind a mail whose predecessor is still on its way: that one is a hole until it is there."""
+    monkeypatch.setattr(mailbox_module, "ROWS_BETWEEN_CURSORS", 1)
+    server.put(*MAILS)
+    server.answers[2] = imap_double.after_the_next
+    memory = PlainMemory()
+    for waiting in box.waiting(memory, NOW):
+        if waiting.key.endswith("/2"):
+            break
+        sink = Sink()
+        waiting.fetch(sink)
+        memory.keys.add(waiting.key)
+        box.settle(delivery_of(waiting.arrival(sink.stored(), NOW)))
+    server.answers.clear()
+    later = Mailbox(server.settings())
+    keys = {arrival.source_key[-1] for arrival in take(later, memory).arrivals}
+    later.close()
+    assert keys == {"2", "4", "5"}
+
+
+def test_a_caller_may_record_many_mails_in_one_transaction(server: ImapDouble, box: Mailbox) -> None:
+    """What it has not recorded when it crashes is brought again, however far it had read."""
+    server.put(*(b"Subject: %d\r\n\r\n" % number for number in range(300)))
+    memory = PlainMemory()
+    batch: list[str] = []
+    for waiting in box.waiting(memory, NOW):
+        waiting.fetch(Sink())
+        batch.append(waiting.key)
+        if len(batch) == 40:
+            memory.keys.update(batch)
+            batch.clear()
+    assert len(batch) == 20
+    taken = take(box, memory)
+    assert {arrival.source_key for arrival in taken.arrivals} == set(batch)
+    assert take(box, memory).arrivals == []
+
+
 def test_a_short_body_is_believed_after_three_equal_answers(server: ImapDouble, box: Mailbox) -> None:
     """A server that only estimates RFC822.SIZE must not keep a mail from us for ever; the clerk is told."""
     server.put(MAILS[0])
@@ -125,6 +173,24 @@ def test_a_new_uidvalidity_brings_everything_again_under_new_keys(server: ImapDo
     assert [why.code for why in box.remarks] == ["MAILBOX_RENUMBERED"]
     server.put(b"Subject: new\r\n\r\n")
     assert [arrival.reasons for arrival in take(box, memory).arrivals] == [()]
+
+
+def test_a_folder_that_is_renumbered_while_it_is_read_mixes_no_keys(server: ImapDouble, box: Mailbox) -> None:
+    """The conversation breaks, the new one shows another UIDVALIDITY: the look ends, and the next begins anew."""
+    server.put(*MAILS)
+    memory = PlainMemory()
+
+    def renumbers_and_cuts(talk: imap_double.Conversation, uid: int, mail: DoubleMail) -> None:
+        server.answers.clear()
+        server.folders["INBOX"].uid_validity = 2000
+        imap_double.bye(talk, uid, mail)
+
+    server.answers[3] = renumbers_and_cuts
+    first = take(box, memory)
+    assert first.error is not None
+    assert {arrival.source_key for arrival in first.arrivals} <= {"INBOX/1000/1", "INBOX/1000/2"}
+    second = take(box, memory)
+    assert [arrival.source_key for arrival in second.arrivals] == [f"INBOX/2000/{uid}" for uid in range(1, 6)]
 
 
 def test_a_mail_under_a_reused_uid_is_not_taken_for_the_old_one(server: ImapDouble, box: Mailbox) -> None:

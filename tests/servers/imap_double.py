@@ -117,6 +117,7 @@ class Conversation:
         self._file = connection.makefile("rb")
         self.folder: DoubleFolder | None = None
         self.tag = b""
+        self.held: list[bytes] = []
 
     def say(self, data: bytes) -> None:
         """Send bytes as they are."""
@@ -207,6 +208,8 @@ class Conversation:
             if uid in self.double.answers and self.double.answers[uid] not in _GO_ON:
                 return
         self.ok()
+        while self.held:
+            self.say(self.held.pop())
 
     def row(self, uid: int) -> None:
         """Send one line of a listing."""
@@ -249,6 +252,12 @@ def well(talk: Conversation, uid: int, mail: DoubleMail) -> None:
     """As it should be."""
     talk.say(b"* %d FETCH (UID %d BODY[] {%d}\r\n" % (talk.sequence(uid), uid, len(mail.body)))
     talk.say(mail.body + b")\r\n")
+
+
+def after_the_next(talk: Conversation, uid: int, mail: DoubleMail) -> None:
+    """As it should be, but only after the next command's answer, which is lawful (RFC 9051, 5.5)."""
+    text = b"* %d FETCH (UID %d BODY[] {%d}\r\n" % (talk.sequence(uid), uid, len(mail.body))
+    talk.held.append(text + mail.body + b")\r\n" + talk.tag + b" OK late\r\n")
 
 
 def uid_last(talk: Conversation, uid: int, mail: DoubleMail) -> None:
