@@ -66,6 +66,8 @@ class PdfFile:
 
     def section(self, start: int, limit: int) -> Section:
         """Return the table at `start`, read once; PdfSyntaxError if there is none that ends before `limit`."""
+        if not 0 <= start < limit:
+            raise PdfSyntaxError(f"a table of contents beyond the end, at {start}")
         known = self._sections.get(start)
         if known is None:
             known = _section_near(self.data, start, limit, self.budget)
@@ -285,7 +287,7 @@ class View:
 
     def placed_at(self, number: int, place: int) -> Placed | None:
         """Return the object `number` that stands exactly at `place`, None if it does not."""
-        found = _OBJECT.match(self.file.data, place, self.end)
+        found = _OBJECT.match(self.file.data, place, self.end) if place < self.end else None
         if found is None or int(found[1]) != number:
             return None
         try:
@@ -325,7 +327,7 @@ class View:
         return decode(raw, filters, parameters, self.file.budget)
 
     def _at(self, number: int, place: int) -> Placed | None:
-        found = _OBJECT.match(self.file.data, place, self.end)
+        found = _OBJECT.match(self.file.data, place, self.end) if place < self.end else None
         if found is None or int(found[1]) != number:
             known = self.file.objects_by_look(self.end).get(number)
             if known is None:

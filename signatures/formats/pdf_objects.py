@@ -138,6 +138,8 @@ class Reader:
 
     def value(self, position: int) -> tuple[Value, int]:
         """Return the value at `position` and where it ends; PdfSyntaxError if there is none."""
+        if not 0 <= position <= self.limit:
+            raise PdfSyntaxError(f"no value at {position}: it lies outside")
         self._items = 0
         value, stop = self._value(position, 0)
         if isinstance(value, _Mark):

@@ -148,6 +148,15 @@ def test_tables_that_go_round_in_circles_end() -> None:
     assert view.rebuilt
 
 
+def test_places_beyond_all_measure_are_damage() -> None:
+    """A table that points further than a machine can count is a broken table, nothing worse."""
+    made = a_pdf()
+    data = made.data.replace(b"/Info 9 0 R ", b"/Info 9 0 R /Prev 99999999999999999999999 ")
+    assert View(PdfFile(data), len(data)).rebuilt
+    with pytest.raises(PdfSyntaxError):
+        Reader(b"1").value(10**30)
+
+
 def test_uses_are_found_in_live_objects_only() -> None:
     """An object that a later revision replaced uses nothing any more."""
     made = revision(a_pdf(), {3: a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 20 0 R"), 20: stream("BT ET")})
