@@ -494,6 +494,7 @@ def token(
     imprint: bytes | None = None,
     certificates: Sequence[bytes] | None = None,
     bound: bool = True,
+    unsigned: Sequence[bytes] = (),
 ) -> bytes:
     """An RFC 3161 time-stamp token over `stamped`."""
     info = seq(
@@ -507,7 +508,40 @@ def token(
     if bound:
         attributes.append(signing_certificate(stamper.certificate))
     papers = (stamper.certificate, *stamper.above) if certificates is None else certificates
-    return signed_data(signer(stamper, info, attributes=attributes), content=info, certificates=papers, kind=TST_INFO)
+    part = signer(stamper, info, attributes=attributes, unsigned=unsigned)
+    return signed_data(part, content=info, certificates=papers, kind=TST_INFO)
+
+
+def archive_attribute(
+    stamper: Holder,
+    signer_info: bytes,
+    content: bytes,
+    *,
+    certificates: Sequence[bytes],
+    crls: Sequence[bytes] = (),
+    unsigned: Sequence[tuple[str, bytes]] = (),
+    moment: datetime = NOW,
+) -> bytes:
+    """
+    The unsigned attribute with an archive time stamp, version 3, over a detached signature (ETSI EN 319 122-1, 5.5.3).
+
+    `unsigned` are type and value of the unsigned attributes that are there already.
+    """
+
+    def digests(values: Iterable[bytes]) -> bytes:
+        return seq(*(octets(algorithms.digest("sha256", value)) for value in values))
+
+    index = seq(
+        algorithm(SHA256, b""),
+        digests(certificates),
+        digests(crls),
+        digests(encode_oid(oid) + value for oid, value in unsigned),
+    )
+    fields = [one.raw for one in only(signer_info).children()]
+    kept = [field for field in fields if field[0] != 0xA1]
+    stamped = encode_oid(DATA) + algorithms.digest("sha256", content) + b"".join(kept) + index
+    stamp = token(stamper, stamped, moment=moment, unsigned=[attribute("0.4.0.19122.1.5", index)])
+    return attribute("0.4.0.1733.2.4", stamp)
 
 
 def timestamp_attribute(stamp: bytes) -> bytes:

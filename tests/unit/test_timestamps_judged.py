@@ -14,6 +14,8 @@ from signatures.trust import TrustStore
 from tests.makers_cms import (
     NOW,
     TIME_STAMPING,
+    Holder,
+    archive_attribute,
     certify,
     ec_key,
     key_usage,
@@ -182,3 +184,50 @@ def test_the_claimed_time_is_never_proof() -> None:
     judged = judge(signed(claimed=NOW - 300 * DAY), question())
     assert judged.claimed_at == NOW - 300 * DAY
     assert judged.proven_at == NOW
+
+
+# --- archive time stamps --------------------------------------------------------------------------------------------
+
+
+def archived(*, index_certificates: tuple[bytes, ...] | None = None, over: bytes = CONTENT) -> bytes:
+    """A signature with a time stamp by a short-lived authority, kept alive by an archive time stamp on the next day."""
+    lan, first = office().lan, short_lived()
+    inner = token(first, value(), moment=NOW)
+    own = [*(one for one in usual_attributes(lan, CONTENT) if one != signing_time()), signing_time(NOW - DAY)]
+    stamped = [timestamp_attribute(inner)]
+    archive = archive_attribute(
+        office().stamper,
+        signer(lan, CONTENT, attributes=own),
+        over,
+        certificates=(lan.certificate,) if index_certificates is None else index_certificates,
+        unsigned=[("1.2.840.113549.1.9.16.2.14", inner)],
+        moment=NOW + DAY,
+    )
+    part = signer(lan, CONTENT, attributes=own, unsigned=[*stamped, archive])
+    return signed_data(part, certificates=(lan.certificate,), crls=(revocation_list(office().root),))
+
+
+def short_lived() -> Holder:
+    return certify("Ngắn hạn", ec_key(62), office().authority, extensions=(key_usage(0), TIME_STAMPING))
+
+
+def test_an_archive_time_stamp_keeps_a_signature_alive() -> None:
+    """Level B-LTA: the archive stamp covers signature, papers and the earlier stamp."""
+    judged = judge(archived(), question(at=NOW + 30 * DAY))
+    assert judged.verdict is Verdict.PASSED
+    assert judged.level == "B-LTA"
+    assert [one.proves for one in judged.timestamps] == [True, True]
+    assert judged.proven_at == NOW
+
+
+def test_an_archive_time_stamp_over_other_content_proves_nothing() -> None:
+    """Its imprint is that of another document."""
+    judged = judge(archived(over=b"another form"), question(at=NOW + 30 * DAY))
+    assert judged.level == "B-LT"
+    assert [one.sub_indication for one in judged.timestamps] == [None, "HASH_FAILURE"]
+
+
+def test_an_archive_time_stamp_whose_papers_are_gone_proves_nothing() -> None:
+    """A certificate that its index lists was taken out of the message."""
+    judged = judge(archived(index_certificates=(office().minh.certificate,)), question(at=NOW + 30 * DAY))
+    assert [one.sub_indication for one in judged.timestamps] == [None, "HASH_FAILURE"]
