@@ -130,8 +130,8 @@ FILE_ROLES: Mapping[str, str] = {
 WITNESSES: Mapping[str, str] = {
     "imap-internaldate": "giờ máy chủ thư nhận",
     "internaldate": "giờ máy chủ thư nhận (INTERNALDATE)",
-    "manifest": "giờ ghi trong tệp kê của hệ thống QLVB",
-    "file-time": "giờ của tệp do hệ thống QLVB xuất ra",
+    "manifest": "giờ trong tệp kê của QLVB",
+    "file-time": "giờ của tệp QLVB xuất ra",
     "listing-interval": "lần quét thư mục cuối chưa có văn bản",
     "received_header": "dòng Received của máy chủ thư cơ quan",
     "date_header": "dòng Date do người gửi ghi (không tính hạn)",
