@@ -44,8 +44,8 @@ class Rules:
     """
     What an examination needs to know of the office's rules; `words` are the campaign's words.
 
-    `authserv_id` is the own mail server whose Authentication-Results are read ("": nobody's), `resolve` asks the DNS for
-    DKIM keys (None: DKIM is not checked).
+    `authserv_id` is the own mail server whose Authentication-Results are read ("": nobody's), `resolve` asks the DNS
+    for DKIM keys (None: DKIM is not checked).
     """
 
     trust: TrustStore | None

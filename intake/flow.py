@@ -32,7 +32,8 @@ from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.workers import ExaminationTask, stamp
 from storage.ledger import Claim, Rejudged
 from storage.queries import LogFilter
-from storage.records import Action, Channel, Delivery, Letter, State, Why
+from storage.records import Action, Arrival, Channel, Delivery, Letter, State, Why
+from storage.vault import VaultBatch
 
 log = structlog.get_logger()
 
@@ -41,6 +42,12 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(minutes=30)
 LONGEST_RETRY = timedelta(days=1)
 GIVE_UP_AFTER = timedelta(days=5)
+
+
+# So many mails, or so many bytes of them, become durable together: enough that the disk is waited for rarely, few
+# enough that a broken connection costs little to fetch again.
+MAILS_TOGETHER = 64
+BYTES_TOGETHER = 32 * MiB
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,21 +74,28 @@ def receive(office: Office, source: Source) -> Looked:
     now = office.clock()
     try:
         check_disk(office)
-        memory = office.ledger.memory(source.name)
-        for waiting in source.waiting(memory, now):
+        with office.vault.batch() as batch:
+            arrivals: list[Arrival] = []
+            trouble: SourceError | None = None
             try:
-                with office.vault.writing() as writer:
-                    waiting.fetch(writer)
-                    stored = writer.commit()
+                for waiting in source.waiting(office.ledger.memory(source.name), now):
+                    try:
+                        with batch.writing() as writer:
+                            waiting.fetch(writer)
+                            stored = writer.commit()
+                    except SourceError as error:
+                        failed_items.append(error)
+                        log.warning("not_received", source=source.name, key=waiting.key, why=str(error))
+                        continue
+                    arrivals.append(waiting.arrival(stored, office.clock()))
+                    if _is_full(arrivals):
+                        received += _record(office, source, batch, arrivals)
             except SourceError as error:
-                failed_items.append(error)
-                log.warning("not_received", source=source.name, key=waiting.key, why=str(error))
-                continue
-            arrival = waiting.arrival(stored, office.clock())
-            delivery = office.ledger.receive(arrival, same_bytes_is_same=arrival.channel is Channel.MAIL)
-            received += 1
-            log.info("received", source=source.name, key=arrival.source_key, delivery=delivery.id)
-            _settle(source, delivery)
+                trouble = error
+            # What was fetched before the source broke off is recorded all the same.
+            received += _record(office, source, batch, arrivals)
+            if trouble is not None:
+                raise trouble
     except OfficeError as error:
         office.ledger.source_failed(source.name, office.clock(), str(error), error.remedy)
         log.warning("source_failed", source=source.name, why=str(error), remedy=error.remedy)
@@ -89,6 +103,32 @@ def receive(office: Office, source: Source) -> Looked:
         return Looked(source.name, received, error)
     office.ledger.source_ok(source.name, office.clock(), {"received": received, "postponed": len(failed_items)})
     return Looked(source.name, received, failed_items[0] if failed_items else None)
+
+
+def _is_full(arrivals: list[Arrival]) -> bool:
+    """
+    Whether the fetched items should be recorded now.
+
+    Several mails wait for the disk together, since a drain of thousands would wait for it thousands of times. A folder
+    item is recorded at once: its listing speaks of what the ledger has.
+    """
+    alone = arrivals[-1].channel is not Channel.MAIL
+    return alone or len(arrivals) >= MAILS_TOGETHER or sum(one.size for one in arrivals) >= BYTES_TOGETHER
+
+
+def _record(office: Office, source: Source, batch: VaultBatch, arrivals: list[Arrival]) -> int:
+    """Make the fetched bytes durable, record their deliveries in one transaction, tell the source; empties the list."""
+    if not arrivals:
+        return 0
+    batch.commit()
+    mail = arrivals[0].channel is Channel.MAIL
+    deliveries = office.ledger.receive_many(arrivals, same_bytes_is_same=mail)
+    for arrival, delivery in zip(arrivals, deliveries, strict=True):
+        log.info("received", source=source.name, key=arrival.source_key, delivery=delivery.id)
+        _settle(source, delivery)
+    count = len(arrivals)
+    arrivals.clear()
+    return count
 
 
 def _settle(source: Source, delivery: Delivery) -> None:
