@@ -20,7 +20,7 @@ def tell(record_property: Callable[[str, object], None]) -> Callable[[str], None
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print what tests told, since a count that nobody sees convinces nobody; the tests may run in several processes."""
+    """Print what tests told: a count that nobody sees convinces nobody, and the tests may run in several processes."""
     reports = [one for kind in ("passed", "failed") for one in terminalreporter.getreports(kind)]
     told = [str(value) for one in reports for name, value in one.user_properties if name == "told"]
     if told:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -35,6 +36,9 @@ REAL_FSYNC = os.fsync
 
 # What the mailbox was told, what the relay took, where the servers are: files beside the office, of the world outside.
 TOLD, RELAY, PORTS = "told", "relay", "ports"
+
+# The mails of the scene, for a process that has not made them: their keys are new in each process.
+MAILS = "mails.pickle"
 
 
 def note(path: Path, line: str) -> None:
@@ -146,6 +150,17 @@ def mails() -> list[ListedMail]:
     return [ListedMail(f"INBOX/1/{number}", data, at) for number, (data, at) in enumerate(given, start=1)]
 
 
+def write_mails(folder: Path) -> None:
+    """Write the mails down for another process."""
+    (folder / MAILS).write_bytes(pickle.dumps(mails()))
+
+
+def mails_of(folder: Path) -> list[ListedMail]:
+    """Return what was written down there, else this process's own."""
+    written = folder / MAILS
+    return pickle.loads(written.read_bytes()) if written.exists() else list(mails())
+
+
 def prepare_process() -> None:
     """
     Let a pass wait for nothing and read each form once in the life of the harness.
@@ -191,7 +206,7 @@ def open_scene(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> Of
         changes["sources"] = (Mailbox(imap_settings(ports)), *office.sources)
         changes["courier"] = SmtpCourier(smtp_settings(ports), changes["clock"], final_reply_seconds=2)
     else:
-        mailbox = NotingMailbox(list(mails()), notes=folder / TOLD, steps=steps)
+        mailbox = NotingMailbox(mails_of(folder), notes=folder / TOLD, steps=steps)
         changes["sources"] = (mailbox, *office.sources)
         changes["courier"] = NotingCourier(folder / RELAY, steps)
     return replace(office, **changes)

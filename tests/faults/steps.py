@@ -27,8 +27,8 @@ class Steps:
     """
     The numbered steps of one pass; `at` is the step that is harmed (0: none).
 
-    On the disk: a write to the vault, an fsync, a rename, a removal, a new folder, a commit (before and after). To the
-    world: a body that is fetched, a word to the relay (before and after), a word to the source. With `of_sockets` the
+    On the disk: a write to the vault, an fsync, a syncfs, a rename, a removal, a new folder, a commit (before and
+    after). To the world: a body that is fetched, a word to the relay (before and after), a word to the source. With `of_sockets` the
     steps are the calls on sockets instead: every connect, send and receive of the IMAP and SMTP conversations.
     """
 
@@ -59,6 +59,7 @@ class Steps:
                 self._wrap(socket.socket, call, f"socket: {call}")
             return
         self._wrap(os, "fsync", "fsync")
+        self._wrap(vault, "sync_all", "syncfs")
         self._wrap(os, "rename", "rename")
         self._wrap(os, "replace", "rename")
         self._wrap(os, "unlink", "unlink")
