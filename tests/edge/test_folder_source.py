@@ -539,6 +539,25 @@ def test_a_share_that_was_not_mounted_does_not_count_as_an_empty_one(tmp_path: P
     assert (arrival.received_at, arrival.received_by) == (at, "file-time")
 
 
+def test_a_listing_that_missed_a_part_proves_nothing_about_it(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A subfolder could not be opened for a while; what lay in it was not absent."""
+    at = NOW - timedelta(days=1)
+    export.put("2019/a.pdf", PDF, at)
+    real = os.scandir
+
+    def stumbles(path: Path) -> object:
+        if Path(path).name == "2019":
+            raise OSError(116, "Stale file handle")
+        return real(path)
+
+    with monkeypatch.context() as broken:
+        broken.setattr(os, "scandir", stumbles)
+        assert export.take(NOW).arrivals == []
+        assert export.remarks() == {("FOLDER_ITEM_UNREADABLE", "2019")}
+    [arrival] = export.take(NOW + MINUTE).arrivals
+    assert (arrival.received_at, arrival.received_by) == (at, "file-time")
+
+
 def test_a_stamp_that_lies_in_the_future_is_not_believed(export: Export) -> None:
     """The manifest's clock is wrong; the file's time counts."""
     export.put("doc/a.pdf", PDF)

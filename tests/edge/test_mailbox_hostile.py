@@ -252,6 +252,30 @@ def test_a_listing_that_is_refused_is_trouble_with_the_source(server: ImapDouble
     assert "could not be listed" in str(taken.error)
 
 
+def test_a_listing_that_holds_a_giant_is_not_read_to_its_end(server: ImapDouble, box: Mailbox) -> None:
+    """Where only numbers are asked for, nothing of a gigabyte can be meant."""
+    server.put(*MAILS)
+
+    def drowns(talk: imap_double.Conversation, wanted: bytes, uids: list[int]) -> bool:
+        talk.say(b"* 1 FETCH (UID 1 FLAGS {1000000000}\r\n")
+        return True
+
+    server.listing = drowns
+    taken = take(box, PlainMemory())
+    assert taken.error is not None
+    assert "1000000000" in str(taken.error)
+
+
+def test_new_mail_in_a_long_conversation_is_no_renumbering(server: ImapDouble, box: Mailbox) -> None:
+    """What the server said of UIDNEXT when the folder was opened is overtaken by what came since."""
+    memory = PlainMemory()
+    for mail in MAILS:
+        server.put(mail)
+        assert take(box, memory).bodies == [mail]
+        assert box.remarks == ()
+    assert sum(b"EXAMINE" in command for command in server.commands) == 1
+
+
 def test_a_folder_without_uidvalidity_is_refused(server: ImapDouble, box: Mailbox) -> None:
     """Its numbers mean nothing tomorrow, so nothing could be told apart for ever."""
     server.put(*MAILS)
