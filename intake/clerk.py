@@ -13,7 +13,7 @@ from intake.console.desk import Done, Extension, Foreseen, Permission, Refused, 
 from intake.filing import WriteLetters, history_of_agency, matter_of, standing_rule
 from intake.flow import current_rules
 from intake.office import Office, Rulebook
-from intake.steps.letters import write_letter
+from intake.steps.letters import FileLine, write_letter
 from intake.steps.timeliness import judge
 from signatures.report import Verdict
 from storage.accounts import Accounts
@@ -62,7 +62,7 @@ class OfficeClerk:
         delivery = self._office.ledger.delivery(request.delivery_id)
         permission = self._permission(delivery, request.action, self._accounts.get(request.by), request.by)
         waits = permission.needs_second and not self._completes(permission, request.by)
-        book = current_rules(self._office)
+        book = self._office.rules.book()
         drafts = self._letters(book, delivery, request)(
             Receipt(delivery.receipt_no or "(số sẽ cấp)", "(ghi khi quyết định)", self._office.clock())
         )
@@ -119,7 +119,7 @@ class OfficeClerk:
 
     def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
         """List the deliveries whose own timeliness would change if grace ended at `closes`."""
-        book = current_rules(self._office)
+        book = self._office.rules.book()
         if closes.tzinfo is None or closes <= book.file.campaign.closes:
             present = book.file.campaign.closes.isoformat()
             raise Refused(
@@ -267,8 +267,18 @@ class OfficeClerk:
         said = (Why(request.reason, ""),) if request.reason else ()
         note = (f"Ý kiến của cán bộ: {request.note.strip()}",) if request.note.strip() else ()
         sender = delivery.sender.strip().lower()
+        shown = office.queries.show(delivery.id)
+        listed = tuple(
+            FileLine(file["name"] or "(không tên)", file["size"], file["sha256"])
+            for file in shown["files"]
+            if file["role"] != "envelope"
+        )
+        accepted = request.action is Action.ACCEPT
         matter = replace(
             base,
+            files=listed or base.files,
+            # What two persons accepted is no longer waiting for a clerk to look.
+            signature=None if accepted and base.signature is Verdict.INDETERMINATE else base.signature,
             kind=kind,
             agency=agency,
             state=STATE_AFTER[request.action],

@@ -20,6 +20,7 @@ from config.errors import OfficeError
 from intake.flow import acknowledge, check_disk, receive, rescan_quarantine, take_in
 from intake.office import Office
 from intake.ports import Source
+from storage.accounts import Accounts
 from storage.lease import Lease, LeaseError
 
 log = structlog.get_logger()
@@ -173,6 +174,7 @@ class Daemon:
                 look.source.close()
         try:
             rescan_quarantine(self.office)
+            Accounts(self.office.database).forget_old_failures(self.office.clock())
             check_disk(self.office)
         except OfficeError as error:
             log.error("upkeep", why=str(error), remedy=error.remedy)

@@ -17,6 +17,7 @@ from intake.console.desk import HealthLine
 from intake.office import Rules
 from intake.ports import Memory
 from intake.scanner import Scanner
+from intake.steps.archive_library import library_is_there
 from intake.wiring import SOURCES
 from signatures.trust import check as check_trust
 from storage.lease import Lease
@@ -69,6 +70,7 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
     ask("smtp", lambda: _smtp(settings))
     if settings.malware.clamd_host:
         ask("malware", lambda: HealthLine("malware", True, Scanner(settings.malware).version()))
+    ask("archives", _archives)
     ask("clock", lambda: _clock(now))
     for line in _trust(settings, now):
         lines.append(line)
@@ -106,11 +108,13 @@ def _source(settings: Settings, ledger: Ledger, name: str, now: datetime) -> Hea
         waiting = next(iter(looking), None)
         with contextlib.suppress(AttributeError):
             looking.close()  # type: ignore[attr-defined]  # a generator has it, another iterator need not
+        remarks = source.remarks
     finally:
         source.close()
     health = next((one for one in ledger.health() if one.source == name), None)
     seen = health.last_ok_at if health else None
     words = ["kết nối được", "có văn bản đang chờ" if waiting is not None else "không có văn bản mới"]
+    words += [f"{explain(one.code).vi} {one.detail}".strip() for one in remarks]
     if seen is not None:
         words.append(f"lần xem gần nhất {seen.astimezone(settings.office.zone):%d/%m/%Y %H:%M:%S}")
         if now - seen > SILENCE:
@@ -145,6 +149,12 @@ def _smtp(settings: Settings) -> HealthLine:
         said = f"{smtp.host}:{smtp.port}: {type(cause).__name__}" + (f" {code}" if code else "")
         return HealthLine("smtp", False, said, remedy)
     return HealthLine("smtp", True, f"{smtp.host}:{smtp.port} trả lời")
+
+
+def _archives() -> HealthLine:
+    if library_is_there():
+        return HealthLine("archives", True, "mở được tệp nén RAR và 7z")
+    return HealthLine("archives", None, "không mở được tệp nén RAR và 7z", "Cài gói libarchive13 của Debian.")
 
 
 def _clock(now: datetime) -> HealthLine:

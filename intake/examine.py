@@ -70,7 +70,7 @@ def examine(data: bytes, name: str, received_at: datetime, rules: Rules, keep: K
     )
     # 1.
     unpacked = unpack(data, name)
-    leaves = unpacked.parts or ((_itself(unpacked, data),) if unpacked.kind in ("document", "edxml") else ())
+    leaves = unpacked.parts
     remarks: list[Why] = []
     if len(leaves) > MOST_VERIFIED:
         remarks.append(Why("LIMIT_PARTS", f"{len(leaves)} files, {MOST_VERIFIED} verified"))
@@ -129,20 +129,6 @@ def _sender_evidence(data: bytes, unpacked: Unpacked, rules: Rules) -> list[Why]
         if found:
             remarks.append(Why("SENDER_DKIM", ", ".join(f"{one.domain}: {one.outcome}" for one in found)))
     return remarks
-
-
-def _itself(unpacked: Unpacked, data: bytes) -> Leaf:
-    """Return a lone document as the one leaf of its delivery."""
-    media_type = "application/xml" if unpacked.kind == "edxml" else _media_type(data)
-    return Leaf((unpacked.name,), unpacked.name, "", media_type, len(data), unpacked.sha256, data)
-
-
-def _media_type(data: bytes) -> str:
-    if data[:1024].lstrip().startswith(b"%PDF"):
-        return "application/pdf"
-    if data.startswith(b"PK\x03\x04"):
-        return "application/vnd.openxmlformats-officedocument.wordprocessingml.document"
-    return "application/octet-stream"
 
 
 def _verify(leaf: Leaf, leaves: tuple[Leaf, ...], question: Question) -> tuple[FileReport | None, str | None]:
@@ -211,7 +197,8 @@ def _signals(leaf: Leaf, form: FormFacts | None, words: tuple[str, ...]) -> tupl
         signals.append("tag")
     if _speaks_of(form.text, words):
         signals.append("text")
-    name = leaf.name or ""
+    # Names in old Vietnamese encodings are shown converted; the sender's own spelling stays the leaf's name.
+    name = leaf.readable_name or leaf.name or ""
     squeezed = plain(name).replace(" ", "")
     if _speaks_of(name, words) or any(plain(word).replace(" ", "") in squeezed for word in words if plain(word)):
         signals.append("name")

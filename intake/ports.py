@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from config.errors import OfficeError
-from storage.records import Arrival, Delivery, Letter
+from storage.records import Arrival, Delivery, Letter, Why
 from storage.vault import ByteSink, Stored
 
 __all__ = ["ByteSink", "CarryResult", "Clock", "Courier", "Memory", "Source", "SourceError", "Stored", "Waiting"]
@@ -69,6 +69,10 @@ class Source(Protocol):
 
     def close(self) -> None:
         """Let go of connections; the next `waiting` opens new ones."""
+
+    @property
+    def remarks(self) -> tuple[Why, ...]:
+        """What the last look saw and could not take: a missing folder, an item that is not ready or is rejected."""
 
 
 class CarryResult(StrEnum):

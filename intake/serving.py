@@ -47,6 +47,7 @@ def desk_of(office: Office) -> Desk:
         clock=office.clock,
         doctor=doctor,
         letter_mode=settings.smtp.mode,
+        catalogue=lambda: office.rules.book().catalogue,
         campaign_versions=lambda: campaign_versions(office),
         caught_letters=caught if settings.demo.mail_sink else None,
         served_by_https=settings.console.https,

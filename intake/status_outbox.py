@@ -21,6 +21,9 @@ STATUS_OF: dict[LetterKind, StatusCode] = {
     LetterKind.RETURN: "02",
 }
 
+# The codes that a letter may name itself.
+NAMED: dict[str, StatusCode] = {"01": "01", "02": "02", "03": "03"}
+
 # The form's description is read in a list on the sender's screen; a longer text is cut off there anyway.
 MAX_DESCRIPTION_CHARACTERS = 4000
 
@@ -49,6 +52,8 @@ class StatusOutbox:
         status = STATUS_OF.get(letter.kind)
         if status is None:
             return CarryResult.REFUSED, f"a {letter.kind.value} answers no document, so no status package says it"
+        # The decision may know more than the kind of letter says: a receipt for what was filed is 03.
+        status = NAMED.get(letter.references or "", status)
         package = write_status_package(
             self._sender,
             answered_by(letter),

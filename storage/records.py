@@ -213,7 +213,12 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class LetterDraft:
-    """A letter to be queued with the decision; `to` empty means that nobody registered may be written to (withheld)."""
+    """
+    A letter to be queued with the decision; `to` empty means that nobody registered may be written to (withheld).
+
+    For a status package `to` is the agency's organ id, `in_reply_to` the document's id, and `references` the status
+    code to report (01, 02 or 03).
+    """
 
     kind: LetterKind
     to: str

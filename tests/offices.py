@@ -22,7 +22,7 @@ from intake.office import Office
 from intake.ports import ByteSink, CarryResult, Clock, Memory, SourceError, Stored
 from intake.wiring import open_office
 from storage.queries import LogFilter
-from storage.records import Arrival, Channel, ClockReading, Delivery, Letter
+from storage.records import Arrival, Channel, ClockReading, Delivery, Letter, Why
 from tests.makers import IN_TIME
 
 ADDRESS = "stttt@binhthuan.example"
@@ -164,6 +164,11 @@ class ListedMailbox:
 
     def close(self) -> None:
         """Nothing to let go of."""
+
+    @property
+    def remarks(self) -> tuple[Why, ...]:
+        """A list has nothing to remark."""
+        return ()
 
 
 @dataclass

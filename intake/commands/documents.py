@@ -134,7 +134,7 @@ def unpack(_settings: LoadSettings, paths: tuple[str, ...], as_json: bool) -> in
     files = []
     for path in existing(paths):
         unpacked = unpack_folder(path) if path.is_dir() else take_apart(path.read_bytes(), path.name)
-        files.append(one_file(str(path), unpacked))
+        files.append(one_file(str(path), unpacked, OFFICE_ZONE))
     if as_json:
         print_json({"schema": "intake-unpack/1", "files": files})
         return 0

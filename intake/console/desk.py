@@ -206,7 +206,7 @@ class Desk:
     clock: Clock
     doctor: Callable[[], Sequence[HealthLine]]
     letter_mode: str = "send"
-    catalogue: Callable[[], Catalogue] | None = None
+    catalogue: Callable[[], Catalogue | None] | None = None
     campaign_versions: Callable[[], Sequence[CampaignVersion]] | None = None
     caught_letters: Callable[[], Sequence[CaughtLetter]] | None = None
     served_by_https: bool = False

@@ -22,7 +22,8 @@ REPAIRABLE = frozenset(
     (
         *("FORM_UNSIGNED", "FORM_SIGNATURE_FAILED", "FORM_UNREADABLE", "FORM_ENCRYPTED", "SIGNER_REVOKED"),
         *("PERSON_SIGNATURE_ONLY", "PERSON_SIGNATURE_MISSING", "AGENCY_MISMATCH"),
-        *("NO_FORM", "WRONG_YEAR", "LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"),
+        *("NO_FORM", "WRONG_YEAR", "LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED", "OFFICE_ENCRYPTED"),
+        *("COMPRESSED_FILE_NOT_OPENED", "EXTERNAL_BODY_NOT_FETCHED"),
     )
 )
 
@@ -30,6 +31,7 @@ REPAIRABLE = frozenset(
 REMARKS_ONLY = frozenset(
     (
         *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE", "SENDER_ADVICE", "SENDER_DKIM"),
+        *("SIZE_DISAGREES", "INTERNALDATE_MISSING", "MAILBOX_RENUMBERED"),
         *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
         *("FORM_HAS_FLAWS", "ANSWERS_FROM_COMPANION", "NEW_VERSION"),
     )
@@ -46,7 +48,12 @@ SEALABLE = frozenset(
 )
 
 # What a source already said of a thing when it took it in; the rest of a delivery's reasons are earlier decisions'.
-SAID_BY_SOURCE = frozenset({"OVERSIZE", "FOUND_IN_JUNK"})
+SAID_BY_SOURCE = frozenset(
+    (
+        *("OVERSIZE", "FOUND_IN_JUNK", "SIZE_DISAGREES", "INTERNALDATE_MISSING", "MAILBOX_RENUMBERED"),
+        *("MANIFEST_INVALID", "MANIFEST_MISMATCH"),
+    )
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,12 +290,15 @@ def _without_form(
     codes = {one.code for one in problems}
     speaks_of_it = examination.subject_signal or has_campaign_word(unpacked.text[:4000], campaign)
     documents = [one for one in examination.files if one.form is not None]
-    locked = codes & {"ARCHIVE_ENCRYPTED", "MAIL_ENCRYPTED"}
+    locked = codes & {"ARCHIVE_ENCRYPTED", "MAIL_ENCRYPTED", "OFFICE_ENCRYPTED"}
     if on_roster and speaks_of_it and not documents:
         why = [Why("NO_FORM")] if not codes & {"LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"} else []
         return Decision(State.HELD, _once((*why, *reasons, *problems)), is_submission=True, repairable=True)
     if on_roster and locked:
         return Decision(State.HELD, _once((*reasons, *problems)), is_submission=True, repairable=True)
+    if "UNPACK_FAILED" in codes:
+        # A fault of ours hid what is inside: nobody may be set aside by it.
+        return Decision(State.HELD, _once((*reasons, *problems)), is_submission=on_roster)
     filed = any(one.state is State.FILED for one in history.versions)
     scan = next(
         (
@@ -468,15 +478,12 @@ def _is_harmless(reason: Why, examination: Examination) -> bool:
 
 # Findings of unpacking that leave something unread, so that a person must look before anything is filed.
 HOLDING_PROBLEMS = frozenset(
-    {
-        "MESSAGE_PARTIAL",
-        "EDXML_INCOMPLETE",
-        "EDXML_REFERENCE_WITHOUT_ATTACHMENT",
-        "LIMIT_PARTS",
-        "LIMIT_DEPTH",
-        "LIMIT_BYTES",
-        "TIME_UNCERTAIN",
-    }
+    (
+        *("UNPACK_FAILED", "MESSAGE_PARTIAL", "LIMIT_PARTS", "LIMIT_DEPTH", "LIMIT_BYTES"),
+        *("ARCHIVE_DAMAGED", "ARCHIVE_MULTI_VOLUME", "ARCHIVE_NOT_OPENED", "TNEF_DAMAGED", "SMIME_DAMAGED"),
+        *("XML_DTD_REFUSED", "XML_NOT_WELL_FORMED", "EDXML_INCOMPLETE", "EDXML_OLD_GENERATION"),
+        *("EDXML_ATTACHMENT_DAMAGED", "EDXML_OPERATION_UNKNOWN", "BUNDLE_DAMAGED"),
+    )
 )
 
 

@@ -27,6 +27,8 @@ WITNESSES = {
     "imap-internaldate": ("máy chủ thư của cơ quan tiếp nhận", "the office's own mail server"),
     "manifest": ("hệ thống quản lý văn bản và điều hành", "the document management system"),
     "file-time": ("thời gian của tệp do hệ thống quản lý văn bản xuất ra", "the exported file's own time"),
+    "first-listing": ("lần đầu tiên thấy văn bản trong thư mục", "the first look that showed the document"),
+    "first-seen": ("lần đầu tiên thấy thư trong hộp thư", "the first look that showed the mail"),
     "listing-interval": ("lần kiểm tra thư mục gần nhất chưa có văn bản", "the last look without the document"),
 }
 
@@ -133,10 +135,17 @@ def write_letter(matter: Matter, receipt: Receipt) -> LetterDraft:
         subject=_subject(matter, receipt),
         body=_body(matter, receipt),
         in_reply_to=matter.answers_to,
-        references=matter.references,
+        references=_status_code(matter) if carrier == "status_package" else matter.references,
         carrier="status_package" if carrier == "status_package" else "mail",
         withheld_because=None if to else "NO_REGISTERED_ADDRESS",
     )
+
+
+def _status_code(matter: Matter) -> str:
+    """Return the status that a package reports (QĐ 28/2018/QĐ-TTg): 03 taken in, 02 returned, 01 arrived."""
+    if matter.kind is LetterKind.RETURN:
+        return "02"
+    return "03" if matter.state is State.FILED else "01"
 
 
 def registered_addresses(agency: Agency | None, sender_address: str | None) -> tuple[str, ...]:
@@ -193,8 +202,8 @@ def _body(matter: Matter, receipt: Receipt) -> str:
         lines_vi=[explain(one.code).vi for one in told] + list(matter.extra_vi),
         lines_en=[explain(one.code).en for one in told] + list(matter.extra_en),
         files=[FileLine(quoted(one.name), one.size, one.sha256) for one in matter.files[:MOST_FILES_LISTED]],
-        signature_vi=signature[0] if signature else "(không xét)",
-        signature_en=signature[1] if signature else "(not judged)",
+        signature_vi=signature[0] if signature else "đã được cán bộ xem xét",
+        signature_en=signature[1] if signature else "looked at by a clerk",
         signers_vi=_signers(matter.signatures),
         next_vi=do_vi,
         next_en=do_en,
