@@ -14,6 +14,8 @@ from multiprocessing.context import SpawnProcess
 from types import TracebackType
 from typing import Any, Self
 
+from config.errors import OfficeError
+
 # A worker is replaced after so many tasks, so that what a library leaks or fragments never adds up over a season.
 TASKS_PER_WORKER = 200
 # Loading libraries in a new process, on a slow machine under load; not part of a task's own time.
@@ -59,7 +61,8 @@ class Worker:
         """
         Return what `perform(task)` returns; raises TaskFailed when it does not within the limits.
 
-        A worker that failed is ended and the next call starts a new one.
+        A worker that failed is ended and the next call starts a new one. An OfficeError in the worker (a full disk, a
+        trust folder that cannot be read) is raised here as one: it says nothing about the bytes.
         """
         with self._lock:
             pipe = self._ready()
@@ -75,8 +78,10 @@ class Worker:
                 too_slow = code == -signal.SIGXCPU
                 raise TaskFailed("TOO_SLOW" if too_slow else "WORKER_DIED", f"exit status {code}") from cause
             self._done += 1
-            if kind != "result" or self._done >= TASKS_PER_WORKER:
+            if kind not in ("result", "trouble") or self._done >= TASKS_PER_WORKER:
                 self._end()
+            if kind == "trouble":
+                raise OfficeError(value[0], remedy=value[1])
             if kind == "memory":
                 raise TaskFailed("TOO_MUCH_MEMORY", f"more than {self._memory_bytes // MiB} MiB")
             if kind == "crash":
@@ -163,6 +168,8 @@ def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_byt
             answer = ("result", perform(task))
         except MemoryError:
             answer = ("memory", None)
+        except OfficeError as error:
+            answer = ("trouble", (str(error), error.remedy))
         except RecursionError as error:
             answer = ("crash", f"RecursionError: {error}")
         except Exception as error:  # One item must not stop the next; the parent files this as a finding.

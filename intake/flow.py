@@ -8,7 +8,7 @@ other.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import structlog
@@ -29,11 +29,12 @@ from intake.ports import CarryResult, Courier, Source, SourceError
 from intake.steps.decide import decide
 from intake.steps.examined import Examination
 from intake.steps.timeliness import Timing, judge, judge_delivery
+from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
 from intake.workers import ExaminationTask, stamp
 from storage.ledger import Claim, Rejudged
 from storage.queries import LogFilter
 from storage.records import Action, Arrival, Channel, Delivery, Letter, State, Why
-from storage.vault import VaultBatch
+from storage.vault import VaultBatch, VaultError
 
 log = structlog.get_logger()
 
@@ -101,7 +102,10 @@ def receive(office: Office, source: Source) -> Looked:
         log.warning("source_failed", source=source.name, why=str(error), remedy=error.remedy)
         source.close()
         return Looked(source.name, received, error)
-    office.ledger.source_ok(source.name, office.clock(), {"received": received, "postponed": len(failed_items)})
+    for remark in source.remarks:
+        log.info("remark", source=source.name, code=remark.code, about=remark.detail)
+    counts = {"received": received, "postponed": len(failed_items), "remarks": len(source.remarks)}
+    office.ledger.source_ok(source.name, office.clock(), counts)
     return Looked(source.name, received, failed_items[0] if failed_items else None)
 
 
@@ -173,6 +177,10 @@ def take_in(office: Office) -> Delivery | None:
             examination: Examination = office.examiner.call(
                 _task(office, book, claim.delivery), timeout_seconds=office.settings.examination.seconds
             )
+        except OfficeError:
+            # A full disk or a trust folder that is away is not this delivery's fault, and must not bring it to its cap.
+            office.ledger.forgive_attempt(claim.delivery.id)
+            raise
         except TaskFailed as failure:
             log.warning("examination_failed", delivery=claim.delivery.id, attempt=attempt, code=failure.code)
             if attempt < office.settings.examination.attempts:
@@ -332,14 +340,26 @@ def _shelve(office: Office, book: Rulebook, claim: Claim, why: Why) -> Delivery:
     """Put a delivery that cannot be examined on the shelf for a person; a sender on the roster is told at once."""
     log.warning("shelved", delivery=claim.delivery.id, why=why.code)
     now = office.clock()
-    outcome, sender = shelved_outcome(book, claim.delivery, why, office.settings.office.agency)
+    delivery = replace(claim.delivery, sender=claim.delivery.sender or _unread_sender(office, claim.delivery))
+    outcome, sender = shelved_outcome(book, delivery, why, office.settings.office.agency)
     return office.ledger.decide(
-        claim.delivery.id,
+        delivery.id,
         outcome,
-        letter_about_shelved(office, book, claim.delivery, sender, why, now),
+        letter_about_shelved(office, book, delivery, sender, why, now),
         at=now,
         receipt_prefix=book.file.campaign.receipt_prefix,
     )
+
+
+def _unread_sender(office: Office, delivery: Delivery) -> str:
+    """Return who says that he sent a mail that was not examined, "" where that is not plain; see sender_of_unread."""
+    if delivery.channel is not Channel.MAIL:
+        return ""
+    try:
+        with office.vault.open(delivery.sha256) as content:
+            return sender_of_unread(content.read(HEAD_BYTES))
+    except (VaultError, OSError):
+        return ""  # The blob is gone or its disk is: the audit says so, and nobody can be told.
 
 
 # 3. Acknowledge ------------------------------------------------------------------------------------------------------

@@ -16,7 +16,7 @@ from intake.examine import Rules, examine
 from intake.steps.examined import Examination
 from signatures.question import RevocationRule
 from signatures.trust import TrustStore
-from storage.vault import Vault
+from storage.vault import Vault, VaultError
 
 # A key that takes longer is no answer; DKIM is advice and must not hold up a receipt.
 DNS_SECONDS = 5.0
@@ -40,8 +40,16 @@ class ExaminationTask:
     check_dkim: bool = False
 
 
+class EvidenceDamagedError(Exception):
+    """The vault is there, but these bytes are missing or changed: a finding about one delivery, for a person."""
+
+
 def perform(task: ExaminationTask) -> Examination:
-    """Examine one delivery, in the worker; the pieces go to the vault, where a spare blob harms nobody."""
+    """
+    Examine one delivery, in the worker; the pieces go to the vault, where a spare blob harms nobody.
+
+    Raises OfficeError for trouble that is not of this delivery (disk full, vault or trust folder away): it must wait.
+    """
     # Libraries log tracebacks about hostile input; the finding says it, and the log stays readable.
     logging.disable(logging.CRITICAL)
     vault = _vault(task.vault_url)
@@ -53,13 +61,22 @@ def perform(task: ExaminationTask) -> Examination:
         authserv_id=task.authserv_id,
         resolve=_text_records if task.check_dkim else None,
     )
-    return examine(vault.read(task.sha256), task.name, task.received_at, rules, lambda data: vault.put(data).sha256)
+    return examine(_bytes(vault, task), task.name, task.received_at, rules, lambda data: vault.put(data).sha256)
 
 
 def _text_records(name: str) -> list[str]:
     """Ask the DNS for the TXT records of `name`; raises what the resolver raises, which means no answer."""
     answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS)
     return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+
+
+def _bytes(vault: Vault, task: ExaminationTask) -> bytes:
+    try:
+        return vault.read(task.sha256)
+    except VaultError as cause:
+        if next(vault.digests(), None) is None:
+            raise  # A vault that holds nothing at all is a disk that is not mounted: nobody's delivery is at fault.
+        raise EvidenceDamagedError(str(cause)) from cause
 
 
 def start_worker(memory_mib: int) -> Worker:

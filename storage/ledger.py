@@ -217,6 +217,12 @@ class Ledger:
             connection.execute(update(deliveries).where(here).values(attempts=deliveries.c.attempts + 1))
             return int(connection.execute(select(deliveries.c.attempts).where(here)).scalar_one())
 
+    def forgive_attempt(self, delivery_id: str) -> None:
+        """Take back one counted attempt: what failed was not the delivery's fault (a full disk)."""
+        here = (deliveries.c.id == delivery_id, deliveries.c.attempts > 0)
+        with self.database.writing() as connection:
+            connection.execute(update(deliveries).where(*here).values(attempts=deliveries.c.attempts - 1))
+
     def decide(
         self,
         delivery_id: str,

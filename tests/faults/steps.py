@@ -28,8 +28,9 @@ class Steps:
     The numbered steps of one pass; `at` is the step that is harmed (0: none).
 
     On the disk: a write to the vault, an fsync, a syncfs, a rename, a removal, a new folder, a commit (before and
-    after). To the world: a body that is fetched, a word to the relay (before and after), a word to the source. With `of_sockets` the
-    steps are the calls on sockets instead: every connect, send and receive of the IMAP and SMTP conversations.
+    after). To the world: a body that is fetched, a word to the relay (before and after), a word to the source. With
+    `of_sockets` the steps are the calls on sockets instead: every connect, send and receive of the IMAP and SMTP
+    conversations.
     """
 
     harm: Harm = "none"

@@ -2,10 +2,10 @@
 After a power loss the office has whatever it told anyone it has.
 
 A pass runs under strace, and each system call that changes a file or makes a change last is read from its log. The
-model (tests/faults/disk.py) is what POSIX promises: bytes last once their file is synced, a name lasts once its folder is
-synced, syncfs makes all of it last; what was not synced is gone, or, in a second reading of each cut, there in part: any
-of the writes in any order, torn at a sector, and the first few changes of a folder. The export folder counts as a share
-on another machine, which keeps everything; the mailbox never again shows what it was told of.
+model (tests/faults/disk.py) is what POSIX promises: bytes last once their file is synced, a name lasts once its folder
+is synced, and syncfs makes all of it last. What was not synced is gone, or, in a second reading of each cut, there in
+part: any of the writes in any order, torn at a sector, and the first few changes of a folder. The export folder counts
+as a share on another machine, which keeps everything; the mailbox never again shows what it was told of.
 
 What this does not show: a disk that says it has synced and has not, and PostgreSQL, whose own promise is believed.
 """
@@ -48,8 +48,9 @@ def cut(folder: Path, cuts: int, repairs: int, tell: Tell) -> dict[str, Any]:
     assert done.stdout, done.stderr[-3000:]
     outcome: dict[str, Any] = json.loads(done.stdout)
     tell(
-        f"power loss: {outcome['calls']} system calls, cut {outcome['cuts']} times, repaired {outcome['repairs']} times,"
-        f" deliveries in order: {outcome['deliveries_in_order']}, told and lost: {outcome['told_and_lost']}"
+        f"power loss: {outcome['calls']} system calls, cut {outcome['cuts']} times,"
+        f" repaired {outcome['repairs']} times, in order: {outcome['deliveries_in_order']} deliveries,"
+        f" told and lost: {outcome['told_and_lost']}"
     )
     return outcome
 

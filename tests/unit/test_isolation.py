@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from config.errors import OfficeError
 from config.isolation import MiB, TaskFailed, Worker
 
 
@@ -17,6 +18,8 @@ def misbehave(how: str) -> str:
         return str(len(bytearray(4 * 1024 * MiB)))
     if how == "crash":
         raise RuntimeError("a bug")
+    if how == "trouble":
+        raise OfficeError("the disk is full", remedy="Free space.")
     return how
 
 
@@ -36,4 +39,13 @@ def test_a_failed_task_is_a_finding_and_the_next_task_succeeds(worker: Worker, h
         worker.call(how, timeout_seconds=1)
 
     assert failed.value.code == code
+    assert worker.call("fine", timeout_seconds=10) == "fine"
+
+
+def test_trouble_of_the_house_is_no_finding_about_the_bytes(worker: Worker) -> None:
+    """A full disk in the worker reaches the caller as what it is, with its remedy, and the process stays warm."""
+    with pytest.raises(OfficeError, match="the disk is full") as trouble:
+        worker.call("trouble", timeout_seconds=10)
+
+    assert trouble.value.remedy == "Free space."
     assert worker.call("fine", timeout_seconds=10) == "fine"
