@@ -20,6 +20,7 @@ from config.errors import OfficeError
 from intake.flow import acknowledge, check_disk, receive, rescan_quarantine, take_in
 from intake.office import Office
 from intake.ports import Source
+from intake.revocation_data import FETCH_EVERY_HOURS, fetch_revocation_data
 from storage.accounts import Accounts
 from storage.lease import Lease, LeaseError
 
@@ -97,7 +98,7 @@ class Daemon:
     def _schedule(self, looks: list[Look], lease: Lease | None) -> BackgroundScheduler:
         # One thread for each job: a hung source then blocks nobody else's.
         scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(looks) + 3)},
+            executors={"default": ThreadPoolExecutor(len(looks) + 4)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -111,6 +112,8 @@ class Daemon:
         if lease is not None:
             scheduler.add_job(self._letters, "interval", seconds=LETTERS_EVERY_SECONDS, next_run_time=now, id="letters")
             scheduler.add_job(self._upkeep, "interval", args=[lease, looks], seconds=UPKEEP_EVERY_SECONDS, id="upkeep")
+            if self.office.settings.trust.fetch_hosts:
+                scheduler.add_job(self._fetch, "interval", hours=FETCH_EVERY_HOURS, next_run_time=now, id="fetch")
         return scheduler
 
     def _listen_to_signals(self) -> None:
@@ -150,11 +153,20 @@ class Daemon:
         if self.stopping.is_set():
             return
         try:
-            acknowledge(self.office)
+            acknowledge(self.office, stopping=self.stopping.is_set)
         except OfficeError as error:
             log.error("letters_failed", why=str(error), remedy=error.remedy)
         except Exception:  # As above: a letter found in sending at the next start is in doubt, never sent twice.
             log.exception("letters_crashed")
+
+    def _fetch(self) -> None:
+        """Bring new revocation data; a slow authority holds up nothing but this job."""
+        try:
+            fetch_revocation_data(self.office, self.stopping.is_set)
+        except OfficeError as error:
+            log.error("fetch_failed", why=str(error), remedy=error.remedy)
+        except Exception:  # As above: the lists that are there stay, and doctor tells their age.
+            log.exception("fetch_crashed")
 
     def _upkeep(self, lease: Lease, looks: list[Look]) -> None:
         """Keep the lease, end looks that hang, and watch the disk."""

@@ -8,6 +8,7 @@ other.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -376,9 +377,11 @@ class Carried:
     trouble: str | None = None
 
 
-def acknowledge(office: Office) -> Carried:
+def acknowledge(office: Office, *, stopping: Callable[[], bool] = lambda: False) -> Carried:
     """
     Carry every letter that is due, once; one whose fate is unknown goes to a person and never out twice.
+
+    `stopping` is asked before each letter: a service that is to end finishes the letter in hand and begins no other.
 
     The brakes come first (RFC 3834, section 2): beyond the caps per address and per day a letter stays in the house
     and a person is asked. In the mode `approve` only what a clerk released is carried.
@@ -390,6 +393,8 @@ def acknowledge(office: Office) -> Carried:
     sent = failed = postponed = in_doubt = 0
     trouble: str | None = None
     for letter in letters.next_letters(office.clock(), approved_only=office.settings.smtp.mode == "approve"):
+        if stopping():
+            break
         now = office.clock()
         brake = _brake(office, letter)
         if brake is not None:
