@@ -195,6 +195,8 @@ def _signals(leaf: Leaf, form: FormFacts | None, words: tuple[str, ...]) -> tupl
     signals = []
     if form.is_form:
         signals.append("tag")
+    if any(_is_title(line, words) for line in form.text.splitlines()):
+        signals.append("title")
     if _speaks_of(form.text, words):
         signals.append("text")
     # Names in old Vietnamese encodings are shown converted; the sender's own spelling stays the leaf's name.
@@ -203,6 +205,22 @@ def _signals(leaf: Leaf, form: FormFacts | None, words: tuple[str, ...]) -> tupl
     if _speaks_of(name, words) or any(plain(word).replace(" ", "") in squeezed for word in words if plain(word)):
         signals.append("name")
     return tuple(signals)
+
+
+def _is_title(line: str, words: tuple[str, ...]) -> bool:
+    """
+    Whether a line is the form's own title: it begins with a campaign word, in capitals (NĐ 30/2020, Phụ lục I).
+
+    A covering letter that sends the form speaks of it in running text; taking that letter for the form would file an
+    unsigned form behind a signed letter.
+    """
+    shown = plain(line)
+    head = line.strip()
+    for word in words:
+        wanted = plain(word)
+        if wanted and f"{shown} ".startswith(f"{wanted} ") and head[: len(word)].isupper():
+            return True
+    return False
 
 
 def _speaks_of(text: str, words: tuple[str, ...]) -> bool:

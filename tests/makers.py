@@ -157,7 +157,7 @@ def a_file(report: FileReport | None = None, **changes: Any) -> ExaminedFile:
         sha256="f" * 64,
         report=report,
         form=FormFacts(is_form=False, text="PHIẾU ĐÁNH GIÁ năm 2019", year=2019),
-        signals=("text", "name"),
+        signals=("title", "text", "name"),
     )
     return replace(base, **changes)
 

@@ -103,21 +103,30 @@ def choose_form(examination: Examination) -> ExaminedFile | None:
     """
     Return the file that is the form, None when nothing bears a sign of one.
 
-    A file's own signs count first (tag, first page, name), then, where only the subject speaks of the form, any
-    document. Among equals a signed one comes before an unsigned one, and the first sent before the later.
+    1. What is the form by itself (tags, its title, or the name of a scan that has no text) goes before what only speaks
+    of it, such as a covering letter: a signed letter never stands for an unsigned form. 2. Where only the subject
+    speaks of the form, any document may be it. 3. Among equals a signed one goes before an unsigned companion, since
+    the signed file is the only authority, and the first sent before the later.
     """
 
-    def rank(one: ExaminedFile) -> tuple[int, int]:
+    def rank(one: ExaminedFile) -> tuple[int, int, int]:
         verdict = one.report.verdict if one.report else Verdict.UNSIGNED
+        detached = any(other.detached_of == one.sha256 for other in examination.files)
         signed = 0 if verdict in (Verdict.PASSED, Verdict.INDETERMINATE) else 1 if verdict is Verdict.FAILED else 2
-        # A signed document with any sign of its own goes before an unsigned companion with better signs: the
-        # signed file is the only authority, its companion only makes it easier to read.
-        return signed, {"tag": 0, "text": 1, "name": 2}.get(one.signals[0] if one.signals else "", 3)
+        strongest = one.signals[0] if one.signals else ""
+        order = {"tag": 0, "title": 1, "text": 2, "name": 3}.get(strongest, 4)
+        return (0 if is_form_itself(one) else 1), (0 if detached else signed), order
 
     own = [one for one in examination.files if one.form is not None and one.signals]
     if not own and examination.subject_signal:
         own = [one for one in examination.files if one.form is not None]
     return min(own, key=rank) if own else None
+
+
+def is_form_itself(one: ExaminedFile) -> bool:
+    """Whether a file is the form by its tags or title, or is a scan that bears the form's name."""
+    scan = "name" in one.signals and one.form is not None and not one.form.text.strip()
+    return bool({"tag", "title"} & set(one.signals)) or scan
 
 
 def form_signatures(examination: Examination, form: ExaminedFile) -> tuple[Verdict, tuple[SignatureFinding, ...], bool]:
@@ -423,10 +432,9 @@ def _about_others(examination: Examination, form: ExaminedFile) -> list[Why]:
         for one in examination.files
         if one is not form
         and one.sha256 != form.sha256
-        and one.signals
         and one.report is not None
         and one.report.verdict not in (Verdict.UNSIGNED, Verdict.UNREADABLE)
-        and set(one.signals) & {"tag", "text"}
+        and is_form_itself(one)
     ]
     if rivals:
         found.append(Why("SEVERAL_FORMS", ", ".join(one.name or "?" for one in rivals)))

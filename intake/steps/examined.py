@@ -34,8 +34,8 @@ class ExaminedFile:
     One leaf with its verdict; its bytes are in the vault already.
 
     `report` is None for what is not verified (pictures, text). `form` is None for what cannot be a form. `signals`
-    are the places where a campaign word or catalogue tag was found: name, text, tag. `detached_of` is the digest of
-    the file that this detached signature was judged over. `in_signed_mail` says that an S/MIME signature covers it.
+    are the places where a campaign word or catalogue tag was found: tag, title, text, name. `detached_of` is the digest
+    of the file that this detached signature was judged over. `in_signed_mail` says that an S/MIME signature covers it.
     """
 
     trail: tuple[str, ...]

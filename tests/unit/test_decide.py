@@ -312,6 +312,18 @@ def test_the_signed_form_goes_before_its_unsigned_companion() -> None:
     assert decision.form.name == "phieu.pdf"
 
 
+def test_a_signed_covering_letter_never_stands_for_an_unsigned_form() -> None:
+    """The letter speaks of the form; the form itself must be signed (TT 41/2017; NĐ 30/2020, separate attachments)."""
+    letter = a_file(name="cong van.pdf", form=FormFacts(False, "V/v gửi Phiếu đánh giá"), signals=("text",))
+    form = a_file(a_report(verdict=Verdict.UNSIGNED), sha256="e" * 64, name="phieu.pdf")
+
+    decision = ask(examination=an_examination(letter, form), recognition=a_recognition(signed_by=()))
+
+    assert decision.form is not None
+    assert decision.form.name == "phieu.pdf"
+    assert (decision.state, "FORM_UNSIGNED" in codes(decision)) == (State.HELD, True)
+
+
 def test_a_detached_signature_is_the_forms_own() -> None:
     """A `.p7s` beside a file signs it."""
     form = a_file(a_report(verdict=Verdict.UNSIGNED))
