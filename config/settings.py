@@ -173,6 +173,7 @@ class TrustTable(_Table, frozen=True):
 
     folders: tuple[str, ...] = ("trust",)
     revocation: Literal["hard", "soft", "off"] = "hard"
+    fetch_hosts: tuple[str, ...] = ()
 
 
 class CampaignTable(_Table, frozen=True):

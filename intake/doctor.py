@@ -16,10 +16,12 @@ from config.settings import Settings
 from intake.console.desk import HealthLine
 from intake.office import Rules
 from intake.ports import Memory
+from intake.revocation_data import FETCH_EVERY_HOURS
 from intake.scanner import Scanner
 from intake.steps.archive_library import library_is_there
 from intake.wiring import SOURCES
 from signatures.trust import check as check_trust
+from signatures.trust import list_papers
 from storage.lease import Lease
 from storage.ledger import Ledger
 from storage.queries import LogFilter, Queries
@@ -74,6 +76,7 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
     ask("clock", lambda: _clock(now))
     for line in _trust(settings, now):
         lines.append(line)
+    ask("revocation data", lambda: _revocation_data(settings, now))
     ask("letters", lambda: _letters(ledger))
     ask("shelf", lambda: _shelf(ledger))
     ask("daemon", lambda: _daemon(ledger))
@@ -178,6 +181,26 @@ def _trust(settings: Settings, now: datetime) -> list[HealthLine]:
     return [
         HealthLine("trust", False, f"{explain(one.code).vi} {one.detail}", explain(one.code).do_vi) for one in problems
     ]
+
+
+def _revocation_data(settings: Settings, now: datetime) -> HealthLine:
+    """Tell the age of each authority's newest list, and whether fetching still brings any."""
+    newest: dict[str, datetime] = {}
+    for paper in list_papers(settings.trust_folders):
+        if paper.kind == "crl":
+            newest[paper.name] = max(paper.not_before, newest.get(paper.name, paper.not_before))
+    ages = "; ".join(f"{name}: {(now - made) // timedelta(hours=1)} giờ" for name, made in sorted(newest.items()))
+    said = f"tuổi danh sách thu hồi: {ages}" if ages else "chưa có danh sách thu hồi nào"
+    if not settings.trust.fetch_hosts:
+        return HealthLine(
+            "revocation data", bool(ages), f"{said}; không tự tải", "Chép danh sách mới vào thư mục trust."
+        )
+    fetched = [path.stat().st_mtime for path in settings.trust_folders[0].glob("fetched-*")]
+    latest = datetime.fromtimestamp(max(fetched, default=0.0), UTC)
+    if not fetched or datetime.now(UTC) - latest > 3 * timedelta(hours=FETCH_EVERY_HOURS):
+        remedy = f"Xem nhật ký (not_fetched); các máy chủ được phép: {', '.join(settings.trust.fetch_hosts)}."
+        return HealthLine("revocation data", False, f"{said}; lâu rồi không tải được gì", remedy)
+    return HealthLine("revocation data", True, f"{said}; tải lần cuối {latest.isoformat(timespec='seconds')}")
 
 
 def _letters(ledger: Ledger) -> HealthLine:

@@ -208,8 +208,9 @@ def _judge_revocation(
     if question.revocation is RevocationRule.OFF:
         return ChainJudgement(True, Revocation.NOT_CHECKED, Verdict.PASSED, None, tuple(remarks), ders, tuple(evidence))
     trust = question.trust
-    lists = crls + (() if trust is None else trust.crls)
-    papers = Papers(tuple(parse_crls(lists)), tuple(parse_ocsps(ocsps)), pool, question.policy)
+    if trust is not None:
+        crls, ocsps = crls + trust.crls, ocsps + trust.ocsps
+    papers = Papers(tuple(parse_crls(crls)), tuple(parse_ocsps(ocsps)), pool, question.policy)
     complete = with_keys(path)
     statuses: list[tuple[Certificate, Status]] = []
     for certificate, issuer in pairwise(complete):

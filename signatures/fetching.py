@@ -7,7 +7,7 @@ import os
 import ssl
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import SplitResult, urlsplit
@@ -17,7 +17,7 @@ from signatures.certificates import Certificate, fingerprint, parse_all, same_na
 from signatures.crls import CrlError, RevocationList, crl_signed_by, parse_crl
 from signatures.ocsp import OcspError, key_bits, parse_ocsp
 from signatures.revocation import crl_places
-from signatures.trust import TrustStore
+from signatures.trust import TrustStore, known_anchor
 
 _SHA1 = "1.3.14.3.2.26"
 _ACCESS = "1.3.6.1.5.5.7.1.1"
@@ -56,9 +56,10 @@ class NotFetched(Exception):
 class Fetcher:
     """Makes requests within an `Egress`; never follows a redirection, which would lead out of the allowed hosts."""
 
-    def __init__(self, egress: Egress) -> None:
+    def __init__(self, egress: Egress, stopped: Callable[[], bool] = lambda: False) -> None:
         self._egress = egress
         self._left = egress.most_requests
+        self._stopped = stopped
 
     def get(self, url: str) -> bytes:
         """Return what lies at `url`; NotFetched if that is not possible or not allowed."""
@@ -79,6 +80,8 @@ class Fetcher:
         named = parts.hostname if port is None else f"{parts.hostname}:{port}"
         if named not in self._egress.hosts:
             raise NotFetched(f"{named} is not among the allowed hosts")
+        if self._stopped():
+            raise NotFetched("the service is being ended")
         if self._left <= 0:
             raise NotFetched("no requests are left")
         self._left -= 1
@@ -126,10 +129,12 @@ def fetch_lists(certificates: Sequence[bytes], trust: TrustStore, fetcher: Fetch
     """
     Fetch the revocation lists that `certificates` name, each address once, trying all of them.
 
-    A list is handed on only if an authority of `trust` signed it: what anybody else puts at the address is dropped.
+    A published authority's own list (config/trust/published.toml) is fetched, too: its certificate names only the list
+    of the authority above. A list is handed on only if an authority of `trust` signed it: what anybody else puts at the
+    address is dropped.
     """
     authorities = parse_all((*trust.intermediates, *trust.anchors))
-    urls = dict.fromkeys(url for one in parse_all(tuple(certificates)) for url in crl_places(one))
+    urls = dict.fromkeys(url for one in parse_all(tuple(certificates)) for url in (*crl_places(one), *_published(one)))
     found = []
     for url in urls:
         try:
@@ -141,6 +146,11 @@ def fetch_lists(certificates: Sequence[bytes], trust: TrustStore, fetcher: Fetch
         except (NotFetched, CrlError) as cause:
             found.append(Fetched(url, problem=str(cause)))
     return tuple(found)
+
+
+def _published(certificate: Certificate) -> tuple[str, ...]:
+    known = known_anchor(fingerprint(certificate.der))
+    return (known.crl,) if known is not None and known.crl else ()
 
 
 def refresh_lists(trust: TrustStore, folder: Path, fetcher: Fetcher, more: Iterable[bytes] = ()) -> tuple[Fetched, ...]:
@@ -160,6 +170,16 @@ def refresh_lists(trust: TrustStore, folder: Path, fetcher: Fetcher, more: Itera
     return results
 
 
+def refresh_answer(certificate: bytes, issuer: bytes, folder: Path, fetcher: Fetcher) -> tuple[Fetched, ...]:
+    """Ask the responders about `certificate` and keep the answer in `folder`, a trust folder; one file each."""
+    results = ask_responders(certificate, issuer, fetcher)
+    for one in results:
+        if one.der:
+            folder.mkdir(parents=True, exist_ok=True)
+            _replace(folder / f"fetched-{fingerprint(certificate)[:16]}.ocsp", one.der)
+    return results
+
+
 def ask_responders(certificate: bytes, issuer: bytes, fetcher: Fetcher) -> tuple[Fetched, ...]:
     """
     Ask the OCSP responders that `certificate` names about it (RFC 6960, appendix A.1), until one answers.
@@ -175,7 +195,8 @@ def ask_responders(certificate: bytes, issuer: bytes, fetcher: Fetcher) -> tuple
     for url in _responders(parsed[0]):
         try:
             der = fetcher.post(url, body, "application/ocsp-request")
-            parse_ocsp(der)
+            if not any(single.speaks_of(*parsed) for single in parse_ocsp(der).answers):
+                raise NotFetched("the OCSP answer speaks of other certificates")
         except (NotFetched, OcspError) as cause:
             found.append(Fetched(url, problem=str(cause)))
         else:

@@ -19,6 +19,7 @@ from signatures import pem
 from signatures.certificates import CertificateError, describe_name, fingerprint, parse, signed_by
 from signatures.cms_reader import NotSignedData, read_signed_data
 from signatures.crls import CrlError, crl_signed_by, parse_crl
+from signatures.ocsp import OcspError, parse_ocsp
 
 # A national revocation list has 8 MB; a bundle of all public authorities half of one.
 MAX_FILE_BYTES = 64 << 20
@@ -28,36 +29,37 @@ MAX_FILES = 5000
 # Notes that may lie beside the certificates.
 _NOT_PAPERS = frozenset({".md", ".toml", ".txt", ".json", ".yaml", ".yml", ".html", ".pdf"})
 
-PaperKind = Literal["anchor", "intermediate", "crl"]
+PaperKind = Literal["anchor", "intermediate", "crl", "ocsp"]
 
 
 @dataclass(frozen=True, slots=True)
 class TrustStore:
     """
-    CA certificates and CRLs the operator placed in the trust folders, as DER, each once.
+    CA certificates, CRLs and OCSP answers that lie in the trust folders, as DER, each once.
 
     Self-signed certificates are `anchors`, all others `intermediates`: those only help to build a path and are
-    never believed by themselves. `crls` need no trust of their own, because each is verified by its issuer's key.
+    never believed by themselves. `crls` and `ocsps` need no trust of their own: each is verified by its signer's key.
     """
 
     anchors: tuple[bytes, ...] = ()
     intermediates: tuple[bytes, ...] = ()
     crls: tuple[bytes, ...] = field(default=(), repr=False)
+    ocsps: tuple[bytes, ...] = field(default=(), repr=False)
 
     @classmethod
     def load(cls, folders: Sequence[Path]) -> TrustStore:
         """
-        Read every certificate, .p7b bundle and CRL (PEM or DER) of `folders`, sub-folders included.
+        Read every certificate, .p7b bundle, CRL (PEM or DER) and OCSP answer of `folders`, sub-folders included.
 
         Raises OfficeError with the remedy for a folder that does not exist and for a file that is none of these;
         notes (README, .md, .toml, .txt and the like) and hidden files are passed over.
         """
-        found: dict[PaperKind, dict[bytes, None]] = {"anchor": {}, "intermediate": {}, "crl": {}}
+        found: dict[PaperKind, dict[bytes, None]] = {"anchor": {}, "intermediate": {}, "crl": {}, "ocsp": {}}
         for folder in folders:
             for path in _files(folder):
                 for kind, der in _papers(_read(path), path):
                     found[kind][der] = None
-        return cls(tuple(found["anchor"]), tuple(found["intermediate"]), tuple(found["crl"]))
+        return cls(tuple(found["anchor"]), tuple(found["intermediate"]), tuple(found["crl"]), tuple(found["ocsp"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class TrustPaper:
     One certificate or list of a trust folder, told to an operator.
 
     `known` is the published authority with this fingerprint, if any. `self_signature_holds` is None for what is not
-    self-signed. For lists `not_before` and `not_after` are thisUpdate and nextUpdate (None where it names no end).
+    self-signed. For lists and answers `not_before` and `not_after` are thisUpdate and nextUpdate (None: no end named).
     """
 
     kind: PaperKind
@@ -121,7 +123,7 @@ def describe(path: Path) -> tuple[TrustPaper, ...]:
 
 def list_papers(folders: Sequence[Path]) -> tuple[TrustPaper, ...]:
     """Tell everything the trust `folders` hold, anchors first; OfficeError as `TrustStore.load`."""
-    order = ("anchor", "intermediate", "crl")
+    order = ("anchor", "intermediate", "crl", "ocsp")
     found = [paper for folder in folders for path in _files(folder) for paper in describe(path)]
     return tuple(sorted(found, key=lambda paper: (order.index(paper.kind), paper.name)))
 
@@ -139,7 +141,7 @@ def add(path: Path, folder: Path) -> tuple[TrustPaper, ...]:
         folder.mkdir(parents=True, exist_ok=True)
         placed = []
         for paper in papers:
-            suffix = "crl" if paper.kind == "crl" else "crt"
+            suffix = paper.kind if paper.kind in ("crl", "ocsp") else "crt"
             target = folder / f"{paper.kind}-{paper.sha256[:16]}.{suffix}"
             if not target.exists():
                 _write_durably(target, paper.der)
@@ -178,12 +180,15 @@ def check(folders: Sequence[Path], at: datetime) -> tuple[TrustProblem, ...]:
         if not any(signed_by(certificate, one.spki) for one in authorities if one.der != paper.der):
             problems.append(TrustProblem("TRUST_ISSUER_MISSING", f"{paper.name} ({paper.path.name}): {paper.issuer}"))
     fresh_keys: set[bytes] = set()
-    for paper in lists:
+    # The newest first, so that an old list beside its successor is no problem.
+    for paper in sorted(lists, key=lambda paper: paper.not_before, reverse=True):
         crl = parse_crl(paper.der)
         signers = [one for one in authorities if crl_signed_by(crl, one.spki)]
         label = f"{paper.issuer} ({paper.path.name})"
         if not signers:
             problems.append(TrustProblem("TRUST_CRL_UNSIGNED", label))
+        elif all(one.der in fresh_keys for one in signers):
+            continue
         elif paper.not_after is None or paper.not_after < at:
             end = "no end" if paper.not_after is None else paper.not_after.isoformat()
             problems.append(TrustProblem("TRUST_CRL_OUTDATED", f"{label}: {end}"))
@@ -271,6 +276,13 @@ def _papers_in(der: bytes) -> Iterator[tuple[PaperKind, bytes]]:
         yield "crl", der
         return
     try:
+        parse_ocsp(der)
+    except OcspError:
+        pass
+    else:
+        yield "ocsp", der
+        return
+    try:
         bundle = read_signed_data(der)
     except NotSignedData:
         return
@@ -284,6 +296,11 @@ def _described(kind: PaperKind, der: bytes, path: Path) -> TrustPaper:
         crl = parse_crl(der)
         name = describe_name(crl.issuer)
         return TrustPaper(kind, path, name, name, sha256, crl.this_update, crl.next_update, None, None, der)
+    if kind == "ocsp":
+        answer = parse_ocsp(der)
+        name = describe_name(answer.responder_name) if answer.responder_name else "OCSP"
+        ends = [one.next_update for one in answer.answers if one.next_update is not None]
+        return TrustPaper(kind, path, name, name, sha256, answer.produced_at, min(ends, default=None), None, None, der)
     certificate = parse(der)
     return TrustPaper(
         kind,

@@ -9,8 +9,11 @@ import pytest
 
 from config.errors import OfficeError
 from signatures import trust
+from signatures.chain import judge_chain
+from signatures.question import Question
+from signatures.report import Revocation
 from signatures.trust import TrustStore
-from tests.makers_cms import NOW, base64_lines, office, revocation_list, signed_data
+from tests.makers_cms import NOW, base64_lines, ocsp_answer, office, revocation_list, signed_data
 
 # Facts of domain notes 3.1, 3.2 and 3.6: fingerprints that were published.
 G2_ROOT = "f04ba4b459a7c9a1b971ad9b1cb833e695a80c79aea63b174b66a70edfe2fdb8"
@@ -180,3 +183,26 @@ def test_the_real_government_root_is_recognised_when_added(corpus: Path, tmp_pat
     assert known[G2_ROOT] is not None
     assert known[NATIONAL_ROOT] is not None
     assert len(TrustStore.load([tmp_path]).anchors) == 2
+
+
+def test_an_answer_in_the_folder_serves_the_judgement(tmp_path: Path) -> None:
+    """Exported evidence holds OCSP answers beside certificates and lists; all of them are read."""
+    one = office()
+    answer = ocsp_answer(one.authority, one.lan, one.authority, next_update=NOW + timedelta(days=1))
+    folder_with(tmp_path, root__crt=one.root.certificate, ca__crt=one.authority.certificate, a__ocsp=answer)
+    (tmp_path / "root.crl").write_bytes(revocation_list(one.root))
+    store = TrustStore.load([tmp_path])
+    judged = judge_chain(one.lan.certificate, (), Question(at=NOW, at_is_proof=True, trust=store))
+    assert judged.revocation is Revocation.GOOD
+    assert "ocsp" in {kind for kind, _ in judged.evidence}
+
+
+def test_an_old_list_beside_its_successor_is_no_problem(tmp_path: Path) -> None:
+    """A fetched list does not remove what an operator put there, and nobody is warned of it."""
+    one = office()
+    old = revocation_list(one.root, this_update=NOW - timedelta(days=40), next_update=NOW - timedelta(days=10))
+    new = revocation_list(one.root, this_update=NOW - timedelta(days=1), next_update=NOW + timedelta(days=10))
+    folder_with(tmp_path, root__crt=one.root.certificate, old__crl=old)
+    assert [problem.code for problem in trust.check([tmp_path], NOW)] == ["TRUST_CRL_OUTDATED"]
+    folder_with(tmp_path, new__crl=new)
+    assert trust.check([tmp_path], NOW) == ()
