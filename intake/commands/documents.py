@@ -53,7 +53,8 @@ def verify(
         integrity_only=integrity_only,
         revocation=RevocationRule(revocation),
     )
-    reports = inspect_paths(found, question, content=detached)
+    # A report carries the papers it rests on, so that it can be judged again from it alone.
+    reports = inspect_paths(found, question, content=detached, keep_evidence=report_file is not None)
     document = as_document(reports, question)
     if report_file:
         _write_report(Path(report_file), reports, question)
