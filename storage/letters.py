@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
@@ -25,6 +25,9 @@ _UPDATE = update(letters).where(letters.c.id == bindparam("the_id"))
 
 # So many ids go into one statement: SQLite takes 32,766 parameters, PostgreSQL 65,535.
 IDS_AT_ONCE = 5000
+
+# No letter is put off for longer than a day (intake/flow.py), and clocks are set right by less than an hour.
+FARTHEST_RETRY = timedelta(hours=25)
 
 # A draft that nobody registered could receive says why; this code stands for "the roster has no address".
 NO_ADDRESS = "NO_REGISTERED_ADDRESS"
@@ -152,11 +155,19 @@ class Letters:
     # 1. Sending
 
     def next_letters(self, now: datetime, *, approved_only: bool = False, limit: int = 100) -> tuple[Letter, ...]:
-        """Letters due at `now`, oldest first; with `approved_only` (mode = approve) those that a clerk released."""
+        """
+        Letters due at `now`, oldest first; with `approved_only` (mode = approve) those that a clerk released.
+
+        One that is put off beyond FARTHEST_RETRY was put off by a clock that ran ahead, and is due too.
+        """
         states = [LetterState.APPROVED] if approved_only else [LetterState.QUEUED, LetterState.APPROVED]
         return self._select(
             letters.c.state.in_([one.value for one in states]),
-            or_(letters.c.next_attempt_at.is_(None), letters.c.next_attempt_at <= now),
+            or_(
+                letters.c.next_attempt_at.is_(None),
+                letters.c.next_attempt_at <= now,
+                letters.c.next_attempt_at > now + FARTHEST_RETRY,
+            ),
             limit=limit,
         )
 

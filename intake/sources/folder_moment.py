@@ -42,15 +42,18 @@ def moment_of(sighting: Sighting, file_time: datetime, stamped_at: datetime | No
     """
     Say when a thing arrived: design of the house, section 4, "A folder item's moment".
 
-    1. `stamped_at`, the manifest's `received_at`, unless it lies after the look that showed it. 2. `file_time`, the
+    A listing dated after the one that followed it was dated by a clock that ran ahead, and is no witness. 1. `stamped_at`, the manifest's `received_at`, unless it lies after the look that showed it. 2. `file_time`, the
     newest time of its files, if it lies between the last listing without it and the first with it, or there was no
     earlier listing. 3. The interval between these two listings. All times are aware.
     """
     if stamped_at is not None and stamped_at <= sighting.first + CLOCK_TOLERANCE:
         return Moment(stamped_at, "manifest")
-    after = sighting.not_there_at is None or sighting.not_there_at <= file_time
+    not_there_at = sighting.not_there_at
+    if not_there_at is not None and not_there_at > sighting.first:
+        not_there_at = None
+    after = not_there_at is None or not_there_at <= file_time
     if after and file_time <= sighting.first:
         return Moment(file_time, "file-time")
-    if sighting.not_there_at is None:
+    if not_there_at is None:
         return Moment(sighting.first, "first-listing")
-    return Moment(sighting.first, "listing-interval", sighting.not_there_at)
+    return Moment(sighting.first, "listing-interval", not_there_at)
