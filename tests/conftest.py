@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 
 from config.isolation import Worker
 from intake.workers import start_worker
@@ -36,6 +37,13 @@ def corpus() -> Path:
     if not folder or not Path(folder).is_dir():
         pytest.skip("CORPUS_DIR is not set: the public corpora are not part of the project")
     return Path(folder)
+
+
+@pytest.fixture(autouse=True)
+def log_of_its_own() -> Iterator[None]:
+    """A command that a test calls sends the log to that test's stderr, which is closed after it."""
+    yield
+    structlog.reset_defaults()
 
 
 @pytest.fixture(scope="session")
