@@ -42,9 +42,10 @@ def moment_of(sighting: Sighting, file_time: datetime, stamped_at: datetime | No
     """
     Say when a thing arrived: design of the house, section 4, "A folder item's moment".
 
-    A listing dated after the one that followed it was dated by a clock that ran ahead, and is no witness. 1. `stamped_at`, the manifest's `received_at`, unless it lies after the look that showed it. 2. `file_time`, the
+    1. `stamped_at`, the manifest's `received_at`, unless it lies after the look that showed it. 2. `file_time`, the
     newest time of its files, if it lies between the last listing without it and the first with it, or there was no
-    earlier listing. 3. The interval between these two listings. All times are aware.
+    earlier listing. 3. The interval between these two listings. A listing dated after the one that followed it was
+    dated by a clock that ran ahead, and is no witness. All times are aware.
     """
     if stamped_at is not None and stamped_at <= sighting.first + CLOCK_TOLERANCE:
         return Moment(stamped_at, "manifest")

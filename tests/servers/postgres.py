@@ -44,10 +44,11 @@ class Postgres:
     """
     One server with its own data folder. Started as root it runs as nobody, since PostgreSQL refuses root.
 
-    `start` may be called again after `stop`, on the same port and data.
+    `start` may be called again after `stop`, on the same port and data. `settings` win over SETTINGS.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *settings: str) -> None:
+        self._settings = (*SETTINGS, *settings)
         self._binaries = binaries()
         self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else pwd.getpwuid(os.geteuid())
@@ -68,7 +69,7 @@ class Postgres:
         """Start it and wait until it answers."""
         command = [str(self._binaries / "postgres"), "-D", str(self._data), "-h", "127.0.0.1", "-p", str(self.port)]
         command += ["-k", str(self._folder)]
-        for setting in SETTINGS:
+        for setting in self._settings:
             command += ["-c", setting]
         with (self._folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
