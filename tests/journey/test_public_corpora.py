@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -23,17 +24,20 @@ def corpus_mails(corpus: Path) -> list[Path]:
     return [path for path in found if not path.name.startswith("LICENSE")]
 
 
-def tell(what: str, office: SmallOffice, fed: int) -> Counter[str]:
-    """Print the counts and return them: fed, in each end state, and what was lost."""
+def ended(what: str, office: SmallOffice, fed: int, tell: Callable[[str], None]) -> Counter[str]:
+    """Tell the counts and return them: fed, in each end state, what was lost, what was sent."""
     states = Counter(one.state.value for one in office.deliveries().values())
     lost = fed - sum(states.values())
     shelved = [one for one in office.deliveries().values() if one.state is State.SHELVED]
-    print(f"\n{what}: fed {fed}, lost {lost}, shelved {len(shelved)}, {dict(states)}")
+    letters = len(office.courier.carried)
+    tell(f"public {what}: fed {fed}, lost {lost}, shelved {len(shelved)}, letters {letters}, {dict(states)}")
     return states
 
 
 @pytest.mark.corpus
-def test_every_public_mail_ends_in_a_state_and_no_letter_goes_astray(small_office: SmallOffice, corpus: Path) -> None:
+def test_every_public_mail_ends_in_a_state_and_no_letter_goes_astray(
+    small_office: SmallOffice, corpus: Path, tell: Callable[[str], None]
+) -> None:
     """Mails that break other parsers are received, examined and set aside; nobody outside the roster is written to."""
     mails = corpus_mails(corpus)
     distinct = {path.read_bytes() for path in mails}
@@ -42,7 +46,7 @@ def test_every_public_mail_ends_in_a_state_and_no_letter_goes_astray(small_offic
 
     run_once(small_office.office)
 
-    states = tell("mails", small_office, len(distinct))
+    states = ended("mails", small_office, len(distinct), tell)
     assert sum(states.values()) == len(distinct)
     assert states["received"] == states["shelved"] == states["filed"] == 0
     assert small_office.courier.carried == []
@@ -50,7 +54,9 @@ def test_every_public_mail_ends_in_a_state_and_no_letter_goes_astray(small_offic
 
 
 @pytest.mark.corpus
-def test_no_bounce_is_ever_answered_or_filed(small_office: SmallOffice, corpus: Path) -> None:
+def test_no_bounce_is_ever_answered_or_filed(
+    small_office: SmallOffice, corpus: Path, tell: Callable[[str], None]
+) -> None:
     """Bounces and reports are set aside, even when they claim to come from an agency and speak of the form."""
     bounces = sorted((corpus / "mail" / "sisimai").rglob("*.eml")) + sorted(
         (corpus / "mail" / "enmime" / "dsn").rglob("*.raw")
@@ -60,13 +66,15 @@ def test_no_bounce_is_ever_answered_or_filed(small_office: SmallOffice, corpus: 
 
     run_once(small_office.office)
 
-    states = tell("bounces", small_office, len(bounces))
+    states = ended("bounces", small_office, len(bounces), tell)
     assert states == {"set_aside": len({path.read_bytes() for path in bounces})}
     assert small_office.courier.carried == []
 
 
 @pytest.mark.corpus
-def test_every_public_package_ends_in_a_state(small_office: SmallOffice, corpus: Path) -> None:
+def test_every_public_package_ends_in_a_state(
+    small_office: SmallOffice, corpus: Path, tell: Callable[[str], None]
+) -> None:
     """Packages of the national axis, the one that is no XML included, are taken from the export folder."""
     packages = sorted((corpus / "edxml").glob("*.edxml"))
     for path in packages:
@@ -74,14 +82,16 @@ def test_every_public_package_ends_in_a_state(small_office: SmallOffice, corpus:
 
     run_once(small_office.office)
 
-    states = tell("packages", small_office, len(packages))
+    states = ended("packages", small_office, len(packages), tell)
     assert sum(states.values()) == len(packages)
     assert states["received"] == states["shelved"] == states["filed"] == 0
     assert small_office.courier.carried == []
 
 
 @pytest.mark.corpus
-def test_every_public_signed_file_sent_as_a_form_is_held_for_a_person(small_office: SmallOffice, corpus: Path) -> None:
+def test_every_public_signed_file_sent_as_a_form_is_held_for_a_person(
+    small_office: SmallOffice, corpus: Path, tell: Callable[[str], None]
+) -> None:
     """No signature of a stranger makes a form accepted, whatever its file does to our examiner."""
     kinds = (".pdf", ".docx", ".xlsx", ".pptx", ".p7s", ".p7m", ".eml", ".pem", ".der", ".cms", ".bin")
     files = [path for path in sorted((corpus / "signatures").rglob("*")) if path.is_file() and path.suffix in kinds]
@@ -92,7 +102,7 @@ def test_every_public_signed_file_sent_as_a_form_is_held_for_a_person(small_offi
 
     run_once(small_office.office)
 
-    states = tell("signed files", small_office, len(files))
+    states = ended("signed files", small_office, len(files), tell)
     assert states["filed"] == states["received"] == states["shelved"] == 0
     assert sum(states.values()) == len(files)
     assert {address for letter in small_office.courier.carried for address in letter.to.split(", ")} <= REGISTERED
