@@ -26,6 +26,7 @@ from storage.tables import (
     log,
     log_head,
     receipt_counters,
+    source_health,
     source_keys,
 )
 from storage.types import utc_text
@@ -58,6 +59,8 @@ class AuditReport:
     What was looked at and what was found; `holds` when there is no finding.
 
     `findings` holds at most MAX_FINDINGS_KEPT of the `found` ones. `bytes` are those of the blobs that were read.
+    `by_source` says for each source: `shown` things in all, of which `again` were known already under another key, and
+    the rest by state, `total` of them; `postponed` are those that the last look saw and could not have yet.
     """
 
     findings: tuple[AuditFinding, ...]
@@ -70,6 +73,7 @@ class AuditReport:
     head_seq: int
     head_hash: str
     sums: dict[str, int]
+    by_source: dict[str, dict[str, int]]
 
     @property
     def holds(self) -> bool:
@@ -100,7 +104,8 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
 
     1. The chain: no entry changed, missing, added or reordered; the head is its end; the guards are there. 2. Every
     delivery, its contents, letters, accounts and campaigns are what the log last said. 3. Sums and receipt
-    numbers. 4. Every blob that a row names is there and matches its digest, and so does every other one.
+    numbers; what each source showed is all in a state. 4. Every blob that a row names is there and matches its digest,
+    and so does every other one.
 
     Rows are read in one snapshot, so a service that goes on working meanwhile disturbs nothing. `blobs=False`
     leaves the vault's contents unread (their presence is still checked), for a quick look.
@@ -118,6 +123,7 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
         _check_letters(connection, notes)
         _check_people_and_campaigns(connection, notes)
         sums = _check_sums(connection, head, notes)
+        by_source = _check_sources(connection, notes)
         named = _named_digests(connection)
     seen_blobs, seen_bytes = _check_blobs(vault, named, notes, tell, read=blobs)
     return AuditReport(
@@ -131,6 +137,7 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
         head_seq=head.seq,
         head_hash=head.hash,
         sums=sums,
+        by_source=by_source,
     )
 
 
@@ -354,6 +361,52 @@ def _check_sums(connection: Connection, head: Row[Any], notes: _Notes) -> dict[s
         if given != counter.last:
             notes.find("RECEIPT_NUMBERS_HAVE_A_GAP", counter.prefix, f"{counter.last} given, {given} found")
     return {state.value: found.get(state.value, 0) for state in State} | {"total": total}
+
+
+def _check_sources(connection: Connection, notes: _Notes) -> dict[str, dict[str, int]]:
+    """
+    Every thing that a source ever showed is one delivery in one state, or one that was known already.
+
+    The keys that a source has shown are counted against the log's own entries (received, and alias_received for what
+    came again), and each delivery must still be found under a key of its source: else it would be brought again, or a
+    thing that was shown is nowhere.
+    """
+    by_state = select(deliveries.c.source, deliveries.c.state, func.count()).group_by(
+        deliveries.c.source, deliveries.c.state
+    )
+    told = (
+        select(deliveries.c.source, log.c.event, func.count())
+        .join(deliveries, deliveries.c.id == log.c.delivery_id)
+        .where(log.c.event.in_(("received", "alias_received")))
+        .group_by(deliveries.c.source, log.c.event)
+    )
+    by_key = select(source_keys.c.source, func.count()).group_by(source_keys.c.source)
+    shown: dict[str, int] = dict(connection.execute(by_key).all())
+    heard: dict[tuple[str, str], int] = {(source, event): count for source, event, count in connection.execute(told)}
+    found: dict[str, dict[str, int]] = {}
+    for source, state, count in connection.execute(by_state):
+        sums = found.setdefault(source, {"shown": 0, "again": 0, **{one.value: 0 for one in State}, "total": 0})
+        sums[state] = sums.get(state, 0) + count
+        sums["total"] += count
+    for source in sorted({*found, *shown}):
+        sums = found.setdefault(source, {"shown": 0, "again": 0, **{one.value: 0 for one in State}, "total": 0})
+        sums["shown"], sums["again"] = shown.get(source, 0), heard.get((source, "alias_received"), 0)
+        received = heard.get((source, "received"), 0)
+        if not sums["shown"] == sums["total"] + sums["again"] == received + sums["again"]:
+            notes.find(
+                "SOURCE_NOT_ACCOUNTED_FOR",
+                source,
+                f"shown {sums['shown']}, received {received}, again {sums['again']}, in a state {sums['total']}",
+            )
+    under_its_source = select(source_keys.c.key_sha256).where(
+        source_keys.c.delivery_id == deliveries.c.id, source_keys.c.source == deliveries.c.source
+    )
+    for delivery_id in connection.execute(select(deliveries.c.id).where(~under_its_source.exists())).scalars():
+        notes.find("SOURCE_NOT_ACCOUNTED_FOR", str(delivery_id), "no key of its source leads to it")
+    for source, counts in connection.execute(select(source_health.c.source, source_health.c.counts)):
+        if source in found:
+            found[source]["postponed"] = int((counts or {}).get("postponed", 0))
+    return dict(sorted(found.items()))
 
 
 # 4. The vault

@@ -88,6 +88,7 @@ def audit(settings: LoadSettings, as_json: bool) -> int:
                 "bytes": report.bytes,
                 "head": {"seq": report.head_seq, "hash": report.head_hash},
                 "sums": report.sums,
+                "sources": report.by_source,
                 "problems": [
                     {"code": one.code, "detail": one.detail, "subject": one.subject} for one in report.findings
                 ],
@@ -99,6 +100,11 @@ def audit(settings: LoadSettings, as_json: bool) -> int:
             f" {report.blobs} tệp / blobs ({report.bytes} byte)"
         )
         click.echo("  " + ", ".join(f"{state} {count}" for state, count in report.sums.items()))
+        for source, sums in report.by_source.items():
+            states = ", ".join(f"{state} {sums[state]}" for state in report.sums if state != "total" and sums[state])
+            again = f", {sums['again']} đã có / known already" if sums["again"] else ""
+            waits = f", {sums['postponed']} chưa lấy được / not had yet" if sums.get("postponed") else ""
+            click.echo(f"  {source}: {sums['shown']} đã thấy / shown = {states}{again}{waits}")
         for one in report.findings:
             click.echo(f"  ! [{one.code}] {one.subject}: {one.detail}")
         verdict = "ĐÚNG / it all holds" if report.holds else f"KHÔNG ĐÚNG / {len(report.findings)} findings"
