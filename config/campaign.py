@@ -163,6 +163,20 @@ def extend_closes(file: CampaignFile, *, closes: datetime, by: str, on: date, ba
     return load_campaign(file.path)
 
 
+def use_roster(file: CampaignFile, name: str) -> CampaignFile:
+    """Write the roster file's `name` (beside the campaign file) into the campaign and return the new version."""
+    document = tomlkit.parse(file.text)
+    document["roster"] = name
+    document["version"] = file.campaign.version + 1
+    _replace_file(file.path, tomlkit.dumps(document))
+    return load_campaign(file.path)
+
+
+def replace_text(path: Path, text: str) -> None:
+    """Write `text` to `path` whole or not at all, also after power loss."""
+    _replace_file(path, text)
+
+
 def _replace_file(path: Path, text: str) -> None:
     """Write `text` so that a reader finds either the old file or the new one, whole, also after power loss."""
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")

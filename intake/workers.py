@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,6 +21,11 @@ from storage.vault import Vault, VaultError
 
 # A key that takes longer is no answer; DKIM is advice and must not hold up a receipt.
 DNS_SECONDS = 5.0
+
+
+# Certificates and ordinary lists are small; a worker lives for a few hundred deliveries.
+LARGEST_REMEMBERED = 1 * MiB
+MOST_REMEMBERED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +67,39 @@ def perform(task: ExaminationTask) -> Examination:
         authserv_id=task.authserv_id,
         resolve=_text_records if task.check_dkim else None,
     )
-    return examine(_bytes(vault, task), task.name, task.received_at, rules, lambda data: vault.put(data).sha256)
+    return examine(
+        _bytes(vault, task), task.name, task.received_at, rules, lambda data: _keep(vault, task.vault_url, data)
+    )
 
 
 def _text_records(name: str) -> list[str]:
     """Ask the DNS for the TXT records of `name`; raises what the resolver raises, which means no answer."""
     answer = dns.resolver.resolve(name, "TXT", lifetime=DNS_SECONDS)
     return [b"".join(record.strings).decode("utf-8", "replace") for record in answer]
+
+
+def _keep(vault: Vault, url: str, data: bytes) -> str:
+    """
+    Store a piece and return its digest.
+
+    The same few certificates and lists stand behind every form, so this process remembers which small pieces it has
+    made durable already instead of waiting for the disk again.
+    """
+    if len(data) > LARGEST_REMEMBERED:
+        return vault.put(data).sha256
+    digest = hashlib.sha256(data).hexdigest()
+    known = _kept(url)
+    if digest not in known:
+        vault.put(data)
+        if len(known) >= MOST_REMEMBERED:
+            known.clear()
+        known.add(digest)
+    return digest
+
+
+@lru_cache(maxsize=2)
+def _kept(_url: str) -> set[str]:
+    return set()
 
 
 def _bytes(vault: Vault, task: ExaminationTask) -> bytes:

@@ -293,7 +293,7 @@ def an_answer(criterion: str = "A1") -> Answer:
 def a_bureau(folder: Path, **settings: Any) -> Iterator[Bureau]:
     """Open an office in `folder`, with the shipped campaign and the sample roster, at 09:30 on 19/9/2019."""
     shipped = Path(config.__file__).parent
-    for name in ("campaign.toml", "roster-sample.csv", "catalogue.toml"):
+    for name in ("campaign.toml", "roster-sample.toml", "catalogue.toml"):
         (folder / name).write_bytes((shipped / name).read_bytes())
     chosen = Settings(
         database=DatabaseTable(url=f"sqlite:///{folder / 'intake.db'}"),
@@ -305,7 +305,7 @@ def a_bureau(folder: Path, **settings: Any) -> Iterator[Bureau]:
     ledger.upgrade()
     clock = Clock()
     rules = Rules(folder / "campaign.toml")
-    roster = load_roster(folder / "roster-sample.csv")
+    roster = load_roster(folder / "roster-sample.toml")
     names = {one.id: one.name for one in roster.agencies}
     office = Office(
         settings=chosen,

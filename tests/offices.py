@@ -211,7 +211,7 @@ def prepare_folder(folder: Path, *, database: str = "sqlite:///intake.db", extra
     shutil.copy("config/catalogue.toml", folder / "catalogue.toml")
     shutil.copy("config/workday-overrides.toml", folder / "workday-overrides.toml")
     campaign = Path("config/campaign.toml").read_text(encoding="utf-8")
-    (folder / "campaign.toml").write_text(campaign.replace("roster-sample.csv", "roster.csv"), encoding="utf-8")
+    (folder / "campaign.toml").write_text(campaign.replace("roster-sample.toml", "roster.csv"), encoding="utf-8")
     (folder / "roster.csv").write_text(ROSTER, encoding="utf-8")
     for name in ("Sở Nội vụ", "Sở Xây dựng", "Sở Tài chính", "Ủy ban nhân dân huyện Phú Quý"):
         the_seal(name)

@@ -131,22 +131,27 @@ def roster() -> None:
 @office_command
 def roster_import(settings: LoadSettings, file: str) -> int:
     """Check a roster (CSV, XLSX, TOML) and make it the campaign's, as a recorded act; the old file is kept."""
+    from config.campaign import replace_text, use_roster
     from config.roster import load_roster, write_roster_csv
+    from intake.flow import current_rules
 
     source = existing((file,))[0]
     found = load_roster(source)
     loaded = settings()
     office = open_office(loaded)
     try:
-        target = office.rules.book().file.roster_file
-        if target.suffix.lower() != ".csv":
-            raise WrongUse(
-                f"the campaign's roster is {target.name}", remedy='Write roster = "roster.csv" in the campaign file.'
-            )
+        file = office.rules.book().file
+        old = file.roster_file
+        target = old if old.suffix.lower() == ".csv" else old.with_name("roster.csv")
         now = office.clock()
         if target.exists():
-            target.rename(target.with_name(f"{target.stem}.{now:%Y%m%dT%H%M%S}{target.suffix}"))
-        target.write_text(write_roster_csv(found), encoding="utf-8")
+            kept = target.with_name(f"{target.stem}.{now:%Y%m%dT%H%M%S}{target.suffix}")
+            replace_text(kept, target.read_text(encoding="utf-8-sig"))
+        replace_text(target, write_roster_csv(found))
+        if target != old:
+            # The sample that ships is TOML; from the first import on the campaign names the office's own list.
+            use_roster(file, target.name)
+        current_rules(office)
         office.ledger.note(
             "roster_imported", {"file": source.name, "agencies": len(found.agencies)}, actor="operator", at=now
         )

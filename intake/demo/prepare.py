@@ -127,7 +127,7 @@ def prepare(var: Path, now: datetime, say: Callable[[str], None]) -> tuple[Sampl
     place = Premises(draft)
     moments = moments_for(now, ZONE)
     say("Making throw-away certificates, signing the sample submissions …")
-    roster = demo_roster(load_roster(_shipped("roster-sample.csv")))
+    roster = demo_roster(load_roster(_shipped("roster-sample.toml")))
     pki = DemoPki.create(moments.opens.astimezone(UTC))
     (draft / "catalogue.toml").write_text(_catalogue(moments), encoding="utf-8")
     catalogue = load_catalogue(draft / "catalogue.toml")

@@ -285,6 +285,18 @@ def test_campaign_check_calendar_and_extend(desk: Desk) -> None:
     assert earlier[0] in (2, 3)
 
 
+def test_a_roster_is_imported_and_the_old_one_kept(desk: Desk, tmp_path: Path) -> None:
+    """The office's own list takes the sample's place as a recorded act."""
+    new = tmp_path / "new.csv"
+    new.write_text("id,name,channel\nskhcn,Sở Khoa học và Công nghệ,mail\n", encoding="utf-8")
+
+    status, _, err = desk.intake("roster", "import", str(new))
+
+    assert status == 0, err
+    assert [one["id"] for one in desk.json("board")["agencies"]] == ["skhcn"]
+    assert len(list(desk.config.parent.glob("roster.*.csv"))) == 1
+
+
 def test_verify_needs_no_configuration(call: Callable[..., tuple[int, str, str]], tmp_path: Path) -> None:
     """One file, one verdict, one exit status."""
     form = tmp_path / "form.pdf"

@@ -15,7 +15,7 @@ SHIPPED = Path("config/campaign.toml")
 
 
 def copied(tmp_path: Path) -> Path:
-    for name in ("campaign.toml", "roster-sample.csv", "catalogue.toml", "workday-overrides.toml"):
+    for name in ("campaign.toml", "roster-sample.toml", "catalogue.toml", "workday-overrides.toml"):
         shutil.copy(Path("config") / name, tmp_path / name)
     return tmp_path / "campaign.toml"
 

@@ -28,7 +28,7 @@ from storage.records import State, Timeliness
 
 OFFICE = ZoneInfo("Asia/Ho_Chi_Minh")
 NOON = datetime(2019, 9, 19, 12, tzinfo=OFFICE)
-SHIPPED = Path(__file__).parents[2] / "config" / "roster-sample.csv"
+SHIPPED = Path(__file__).parents[2] / "config" / "roster-sample.toml"
 CATALOGUE = SHIPPED.with_name("catalogue.toml")
 
 

@@ -24,7 +24,7 @@ def written(tmp_path: Path, text: str, name: str = "roster.csv") -> Path:
 
 def test_the_shipped_sample_says_that_it_is_one() -> None:
     """Wherever the sample shows, it must be marked; the mark comes from the file."""
-    roster = load_roster(Path("config/roster-sample.csv"))
+    roster = load_roster(Path("config/roster-sample.toml"))
 
     assert roster.sample
     assert len(roster.agencies) == 38
