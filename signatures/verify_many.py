@@ -7,8 +7,9 @@ import os
 import resource
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkContext, ForkProcess
 from pathlib import Path
@@ -24,13 +25,19 @@ SECONDS_PER_FILE = 120.0
 BYTES_PER_WORKER = 2 << 30
 # Beyond a mail server's usual limit; a larger file is not read at all.
 MAX_FILE_BYTES = 512 << 20
+# Files handed to a worker at a time while there are many: it begins with the next one while we still take down what it
+# said of the last. Towards the end each gets one at a time, so that none waits behind a slow one.
+AHEAD = 2
+MANY_PER_WORKER = 8
 
 
 @dataclass(slots=True)
 class _Worker:
+    """A process and the files it was given, in its order; it is at the first of them, since the moment `since`."""
+
     process: ForkProcess
     pipe: Connection
-    index: int | None = None
+    given: deque[int] = field(default_factory=deque)
     since: float = 0.0
 
 
@@ -60,11 +67,13 @@ def judge_in_processes(
         while len(reports) < len(paths):
             while waiting and len(workers) < count:
                 workers.append(_start(context, paths, judge, content, keep_evidence))
-            for worker in workers:
-                if worker.index is None and waiting:
-                    _send(worker, waiting.pop())
-            _collect(workers, paths, reports, seconds_per_file)
-            workers = [worker for worker in workers if worker.process.is_alive() or worker.index is not None]
+            ahead = AHEAD if len(waiting) > MANY_PER_WORKER * count else 1
+            for depth in range(ahead):
+                for worker in workers:
+                    if len(worker.given) == depth and waiting:
+                        _send(worker, waiting.pop())
+            _collect(workers, paths, reports, waiting, seconds_per_file)
+            workers = [worker for worker in workers if worker.process.is_alive() or worker.given]
     finally:
         for worker in workers:
             worker.pipe.close()
@@ -90,27 +99,34 @@ def _start(
 
 
 def _send(worker: _Worker, index: int) -> None:
-    worker.index, worker.since = index, time.monotonic()
+    if not worker.given:
+        worker.since = time.monotonic()
+    worker.given.append(index)
     try:
         worker.pipe.send(index)
     except (BrokenPipeError, OSError):
-        # The worker died while idle; what follows finds it dead and says so of this file.
+        # The worker died; what follows finds it dead and says so of the file it was at.
         return
 
 
-def _collect(workers: list[_Worker], paths: Sequence[Path], reports: dict[int, FileReport], seconds: float) -> None:
-    """Wait until a worker answers, dies or overruns, and take down what that means for its file."""
-    busy = [worker for worker in workers if worker.index is not None]
+def _collect(
+    workers: list[_Worker],
+    paths: Sequence[Path],
+    reports: dict[int, FileReport],
+    waiting: list[int],
+    seconds: float,
+) -> None:
+    """Wait until a worker answers, dies or overruns, and take down what that means for the file it was at."""
+    busy = [worker for worker in workers if worker.given]
     deadline = min(worker.since for worker in busy) + seconds
     ready = wait([worker.pipe for worker in busy], timeout=max(0.0, deadline - time.monotonic()))
     now = time.monotonic()
     for worker in busy:
-        index = worker.index
-        assert index is not None  # `busy` holds only those
         if worker.pipe in ready:
             try:
-                reports[index] = worker.pipe.recv()
-                worker.index = None
+                reports[worker.given[0]] = worker.pipe.recv()
+                worker.given.popleft()
+                worker.since = now
                 continue
             except (EOFError, OSError):
                 worker.process.join(timeout=5)
@@ -119,10 +135,12 @@ def _collect(workers: list[_Worker], paths: Sequence[Path], reports: dict[int, F
             reason = Reason("TOO_COSTLY", f"more than {seconds:g} seconds")
         else:
             continue
+        index = worker.given.popleft()
         reports[index] = _unanswered(paths[index], reason)
+        # What it had not begun goes to another.
+        waiting.extend(reversed(worker.given))
         worker.process.kill()
         worker.process.join()
-        worker.index = None
         worker.pipe.close()
         workers.remove(worker)
 

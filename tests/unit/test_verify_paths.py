@@ -159,6 +159,25 @@ def test_a_worker_that_dies_costs_only_its_file(tmp_path: Path) -> None:
     assert reports[1].size == 1
 
 
+def test_among_many_files_only_the_deadly_are_lost(tmp_path: Path) -> None:
+    """What a worker was given ahead goes to another when it dies or runs away, and every report stands in its place."""
+    paths = [tmp_path / f"{number:02}{'-deadly' if number % 9 == 4 else ''}" for number in range(60)]
+    for path in paths:
+        path.write_bytes(b"x")
+
+    def judge(document: Document) -> FileReport:
+        if document.name.endswith("22-deadly"):
+            time.sleep(60)
+        if document.name.endswith("deadly"):
+            os._exit(9)
+        return plain_report(document, Verdict.UNSIGNED)
+
+    reports = run(paths, judge, seconds=2.0)
+    assert [report.path for report in reports] == [str(path) for path in paths]
+    lost = [report.path[-9:] for report in reports if report.verdict is not Verdict.UNSIGNED]
+    assert lost == [path.name for path in paths if path.name.endswith("deadly")]
+
+
 def test_a_worker_that_runs_away_is_stopped(tmp_path: Path) -> None:
     """Beyond the time limit the file is too costly, and the others are judged."""
     paths = [tmp_path / name for name in ("a", "endless", "b")]
