@@ -26,9 +26,19 @@ def sync_file(path: Path) -> None:
         os.close(handle)
 
 
-def sync_all(folder: Path) -> bool:
+def open_for_sync(folder: Path) -> int:
     """
-    Sync the whole file system of `folder` at once (syncfs(2)); False where that cannot be relied on.
+    Return a handle for `sync_all`; close it with os.close.
+
+    Open it before anything is written: a failed write is told to the handles that were open then (syncfs(2)), and to a
+    later one only if nobody else has been told.
+    """
+    return os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+
+
+def sync_all(handle: int) -> bool:
+    """
+    Sync the whole file system that `handle` is on (syncfs(2)); False where that cannot be relied on.
 
     Before Linux 5.8 a failed write was not told by it, so there each file is synced by itself.
     """
@@ -36,13 +46,9 @@ def sync_all(folder: Path) -> bool:
     call = getattr(ctypes.CDLL(None, use_errno=True), "syncfs", None)
     if call is None or os.uname().sysname != "Linux" or release < (5, 8):
         return False
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        if call(handle) != 0:
-            number = ctypes.get_errno()
-            raise OSError(number, os.strerror(number))
-    finally:
-        os.close(handle)
+    if call(handle) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number))
     return True
 
 

@@ -18,7 +18,7 @@ from typing import IO, BinaryIO, Protocol, Self
 from urllib.parse import unquote, urlsplit
 
 from config.errors import OfficeError
-from storage.disk import is_alive, sync_all, sync_file, sync_folder
+from storage.disk import is_alive, open_for_sync, sync_all, sync_file, sync_folder
 
 # One read of a blob: large enough that hashing dominates, small enough for the poller's 16 MiB budget.
 CHUNK_BYTES = 1024 * 1024
@@ -229,10 +229,14 @@ class FileVault(Vault):
     def batch(self) -> VaultBatch:
         return _FileBatch(self, self._incoming)
 
-    def keep_all(self, written: Sequence[_Written]) -> None:
-        """Make closed temporary files durable and put them in their places, waiting for the disk twice in all."""
+    def keep_all(self, written: Sequence[_Written], handle: int) -> None:
+        """
+        Make closed temporary files durable and put them in their places, waiting for the disk twice in all.
+
+        `handle` is one for sync_all that was opened before they were written.
+        """
         together = len(written) >= WORTH_A_SYNC_OF_ALL
-        if not (together and sync_all(self.folder)):
+        if not (together and sync_all(handle)):
             for one in written:
                 sync_file(one.path)
         changed: dict[Path, None] = {}
@@ -244,7 +248,7 @@ class FileVault(Vault):
                     changed |= dict.fromkeys((folder, folder.parent))
             self._move(one, place)
             changed[place.parent] = None
-        if not (together and sync_all(self.folder)):
+        if not (together and sync_all(handle)):
             for folder in changed:
                 sync_folder(folder)
         self._durable |= changed.keys()
@@ -398,13 +402,21 @@ class _FileBatch(VaultBatch):
         self._vault = vault
         self._incoming = incoming
         self._written: list[_Written] = []
+        self._handle = -1
 
     def writing(self) -> VaultWriter:
+        if self._handle < 0:
+            try:
+                self._handle = open_for_sync(self._vault.folder)
+            except OSError as cause:
+                raise _in_words(cause, f"the vault {self._vault.folder} cannot be reached") from cause
         return _FileWriter(self._incoming, self._written.append, syncs=False)
 
     def commit(self) -> None:
+        if not self._written:
+            return
         try:
-            self._vault.keep_all(self._written)
+            self._vault.keep_all(self._written, self._handle)
         except OSError as cause:
             raise _in_words(cause, "the vault cannot take these files") from cause
         self._written.clear()
@@ -413,6 +425,9 @@ class _FileBatch(VaultBatch):
         for one in self._written:
             _throw_away(None, one.path)
         self._written.clear()
+        if self._handle >= 0:
+            os.close(self._handle)
+            self._handle = -1
 
 
 def _throw_away(file: IO[bytes] | None, path: Path) -> None:
