@@ -140,8 +140,8 @@ def roster_import(settings: LoadSettings, file: str) -> int:
     loaded = settings()
     office = open_office(loaded)
     try:
-        file = office.rules.book().file
-        old = file.roster_file
+        current = office.rules.book().file
+        old = current.roster_file
         target = old if old.suffix.lower() == ".csv" else old.with_name("roster.csv")
         now = office.clock()
         if target.exists():
@@ -150,7 +150,7 @@ def roster_import(settings: LoadSettings, file: str) -> int:
         replace_text(target, write_roster_csv(found))
         if target != old:
             # The sample that ships is TOML; from the first import on the campaign names the office's own list.
-            use_roster(file, target.name)
+            use_roster(current, target.name)
         current_rules(office)
         office.ledger.note(
             "roster_imported", {"file": source.name, "agencies": len(found.agencies)}, actor="operator", at=now
