@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import NamedTuple
 
 import pypdfium2 as pdfium
 import pypdfium2.raw as pdfium_c
@@ -44,8 +45,9 @@ class PageFields:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class _Letter:
+class _Letter(NamedTuple):
+    """A letter and its box in points; a tuple, since a form has thousands and each is made once."""
+
     text: str
     left: float
     bottom: float
@@ -56,7 +58,10 @@ class _Letter:
 def text_of_first_page(data: bytes) -> str:
     """Return the first page's text, bounded; "" for a scan. Raises pdfium's error for a PDF it cannot open."""
     with closing(pdfium.PdfDocument(data)) as document:
-        return _text(document[0]) if len(document) else ""
+        if not len(document):
+            return ""
+        with closing(document[0].get_textpage()) as textpage:
+            return _text(textpage)
 
 
 def read_pdf(data: bytes, catalogue: Catalogue) -> PageFields:
@@ -72,8 +77,9 @@ def read_pdf(data: bytes, catalogue: Catalogue) -> PageFields:
     with closing(pdfium.PdfDocument(data)) as document:
         for number in range(min(len(document), MAX_PAGES)):
             page = document[number]
-            texts.append(_text(page))
-            _append(rows, list(_rows_of_page(page)))
+            with closing(page.get_textpage()) as textpage:
+                texts.append(_text(textpage))
+                _append(rows, list(_rows_of_page(page, textpage)))
     return PageFields(fields_of_rows(rows, catalogue), texts[0] if texts else "", "\n".join(texts))
 
 
@@ -86,14 +92,13 @@ def _append(rows: list[list[str]], more: list[list[str]]) -> None:
     rows += more
 
 
-def _text(page: pdfium.PdfPage) -> str:
-    with closing(page.get_textpage()) as textpage:
-        count = min(textpage.count_chars(), MAX_TEXT)
-        text: str = textpage.get_text_range(0, count) if count > 0 else ""
+def _text(textpage: pdfium.PdfTextPage) -> str:
+    count = min(textpage.count_chars(), MAX_TEXT)
+    text: str = textpage.get_text_range(0, count) if count > 0 else ""
     return text.replace("\r\n", "\n").replace("\r", "\n").replace("\x00", "")
 
 
-def _rows_of_page(page: pdfium.PdfPage) -> Iterator[list[str]]:
+def _rows_of_page(page: pdfium.PdfPage, textpage: pdfium.PdfTextPage) -> Iterator[list[str]]:
     """
     Yield the page's table rows from top to bottom.
 
@@ -117,7 +122,7 @@ def _rows_of_page(page: pdfium.PdfPage) -> Iterator[list[str]]:
     # 3.
     lows = [low for low, _, _ in bands]
     cells: dict[tuple[int, int], list[_Letter]] = defaultdict(list)
-    for letter in _letters(page):
+    for letter in _letters(textpage):
         x, y = (letter.left + letter.right) / 2, (letter.bottom + letter.top) / 2
         band = bisect_right(lows, y) - 1
         if band < 0 or y > bands[band][1]:
@@ -163,16 +168,18 @@ def _segments(drawn: pdfium.PdfObject) -> Iterator[tuple[tuple[float, float], tu
         last = point
 
 
-def _letters(page: pdfium.PdfPage) -> Iterator[_Letter]:
-    with closing(page.get_textpage()) as textpage:
-        for number in range(min(textpage.count_chars(), MAX_CHARACTERS)):
-            code = pdfium_c.FPDFText_GetUnicode(textpage, number)
-            if code in _BREAKING_HYPHENS:
-                code = 0x2D
-            if code <= 32 or code in (0xA0, 0xAD, 0xFFFE, 0xFFFF) or not code < 0x110000 or 0xD800 <= code < 0xE000:
-                continue
-            left, bottom, right, top = textpage.get_charbox(number, loose=True)
-            yield _Letter(chr(code), left, bottom, right, top)
+def _letters(textpage: pdfium.PdfTextPage) -> Iterator[_Letter]:
+    """Yield the page's letters with their loose boxes; pdfium is asked directly, since a form has thousands."""
+    raw, box = textpage.raw, pdfium_c.FS_RECTF()
+    unicode_of, box_of = pdfium_c.FPDFText_GetUnicode, pdfium_c.FPDFText_GetLooseCharBox
+    for number in range(min(textpage.count_chars(), MAX_CHARACTERS)):
+        code = unicode_of(raw, number)
+        if code in _BREAKING_HYPHENS:
+            code = 0x2D
+        if code <= 32 or code in (0xA0, 0xAD, 0xFFFE, 0xFFFF) or not code < 0x110000 or 0xD800 <= code < 0xE000:
+            continue
+        if box_of(raw, number, box):
+            yield _Letter(chr(code), box.left, box.bottom, box.right, box.top)
 
 
 def _words(letters: Sequence[_Letter]) -> str:
