@@ -68,6 +68,7 @@ _MAGIC: dict[str, tuple[bytes, ...]] = {
     ".rar": (b"Rar!",),
     ".7z": (b"7z\xbc\xaf\x27\x1c",),
 }
+_OFFICE = (".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".pptm")
 _MEDIA = {
     b"\x89PNG": "image/png",
     b"\xff\xd8\xff": "image/jpeg",
@@ -95,6 +96,9 @@ def kind_of(document: Document) -> Found:
         return Found(Kind.OTHER, "application/x-ole-storage", Verdict.UNSUPPORTED, (_ole_reason(data),))
     if data.startswith(b"PK"):
         return _archive(data, suffix)
+    if suffix in _OFFICE and b"PK\x03\x04" in data[:PDF_HEADER_WITHIN] and b"[Content_Types].xml" in data:
+        # Bytes were put before the package; readers open it all the same, so its signatures must be judged.
+        return Found(Kind.ZIP)
     if suffix in _MAGIC and not data.startswith(_MAGIC[suffix]):
         return _unreadable(suffix)
     if is_cms(data):
@@ -154,7 +158,7 @@ def _ole_reason(data: bytes) -> Reason:
 
 def _archive(data: bytes, suffix: str) -> Found:
     """Tell Office packages from archives, and archives that bear signatures of their own from those that do not."""
-    office = suffix in (".docx", ".xlsx", ".pptx", ".docm", ".xlsm", ".pptm")
+    office = suffix in _OFFICE
     if b"[Content_Types].xml" in data:
         return Found(Kind.ZIP)
     try:
