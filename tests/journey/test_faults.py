@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from tests.faults.injected import CALLS
+from tests.faults.tracing import need_strace
 from tests.servers.postgres import PostgresMissing, binaries
 
 SEED = 697
@@ -27,9 +29,9 @@ SEED = 697
 SAMPLES = [
     pytest.param("kill", "listed", "sqlite", 40, id="kill-sqlite"),
     pytest.param("fail-once", "listed", "sqlite", 33, id="fail-once-sqlite"),
-    pytest.param("fail-for-good", "listed", "sqlite", 20, id="fail-for-good-sqlite"),
-    pytest.param("kill", "listed", "postgresql", 12, id="kill-postgresql", marks=pytest.mark.postgres),
-    pytest.param("fail-once", "listed", "postgresql", 12, id="fail-once-postgresql", marks=pytest.mark.postgres),
+    pytest.param("fail-for-good", "listed", "sqlite", 16, id="fail-for-good-sqlite"),
+    pytest.param("kill", "listed", "postgresql", 11, id="kill-postgresql", marks=pytest.mark.postgres),
+    pytest.param("fail-once", "listed", "postgresql", 11, id="fail-once-postgresql", marks=pytest.mark.postgres),
     pytest.param("kill", "sockets", "sqlite", 8, id="kill-in-a-conversation"),
     pytest.param("fail-once", "sockets", "sqlite", 12, id="fail-once-in-a-conversation"),
     pytest.param("fail-for-good", "sockets", "sqlite", 8, id="fail-for-good-in-a-conversation"),
@@ -94,6 +96,37 @@ def test_a_pass_that_is_harmed_at_some_step_comes_to_the_same_end(
     if scene == "listed":
         wanted = {"write", "fsync", "rename", "commit: before", "commit: after", "relay: before", "settle", "fetch"}
         assert wanted <= set(tally["by_kind"])
+
+
+def injected(folder: Path, tell: Tell, *options: str) -> dict[str, Any]:
+    """Let system calls fail, tell the counts and return them."""
+    need_strace()
+    command = [sys.executable, "-m", "tests.faults.injected", str(folder), "--seed", str(SEED), *options]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.stdout, done.stderr[-3000:]
+    tally: dict[str, Any] = json.loads(done.stdout)
+    tell(
+        f"system calls that fail, {tally['by_kind']}: {tally['steps']} calls, {tally['runs']} runs,"
+        f" faults injected {tally['injected']}, items lost: {tally['lost']}, duplicated: {tally['duplicated']},"
+        f" letters sent twice: {tally['letters_twice']}"
+    )
+    return tally
+
+
+def test_a_system_call_that_fails_below_the_database_comes_to_the_same_end(quick_folder: Path, tell: Tell) -> None:
+    """The kernel says ENOSPC or EIO to SQLite's own writes and syncs, and to the vault's, once or from there on."""
+    claim_nothing_came_of_it(injected(quick_folder, tell, "--sample", "6"))
+
+
+@pytest.mark.exhaustive
+@pytest.mark.timeout(3 * 3600)
+@pytest.mark.parametrize("call", CALLS)
+def test_any_system_call_that_fails_comes_to_the_same_end(quick_folder: Path, tell: Tell, call: str) -> None:
+    """The same for the n-th call of each kind, for every n."""
+    tally = injected(quick_folder, tell, "--call", call)
+
+    assert tally["differences"] == []
+    assert tally["runs"] == tally["steps"]
 
 
 @pytest.mark.exhaustive

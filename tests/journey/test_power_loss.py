@@ -13,8 +13,6 @@ What this does not show: a disk that says it has synced and has not, and Postgre
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,20 +21,11 @@ from typing import Any
 
 import pytest
 
+from tests.faults.tracing import need_strace
+
 SEED = 697
 
 Tell = Callable[[str], None]
-
-
-def need_strace() -> None:
-    """Skip where the kernel does not let us trace; in CI a machine without strace is a failure."""
-    if shutil.which("strace") is None:
-        if os.environ.get("CI") == "true":
-            pytest.fail("strace is not installed: apt-get install strace")
-        pytest.skip("strace is not installed: the Debian package strace brings it")
-    tried = subprocess.run(["strace", "-f", "-o", os.devnull, "true"], capture_output=True, text=True, check=False)
-    if tried.returncode:
-        pytest.skip(f"this machine does not permit tracing: {tried.stderr.strip()[:200]}")
 
 
 def cut(folder: Path, cuts: int, repairs: int, tell: Tell) -> dict[str, Any]:
