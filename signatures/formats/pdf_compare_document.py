@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from signatures.formats.pdf_compare_fields import FieldsCompared
+from signatures.formats.pdf_fields import fields_of
 from signatures.formats.pdf_grades import Act, Change, Grade
 from signatures.formats.pdf_nodes import (
     INHERITED,
     effective,
     is_structure,
+    looks_of,
     or_empty,
     parts_of,
     reference_of,
+    without_pictures,
 )
 from signatures.formats.pdf_objects import Dictionary, Ref, Value
 from signatures.formats.pdf_same import same, same_through
@@ -96,11 +99,33 @@ class DocumentCompared(FieldsCompared):
         for key in self._differing(before, after):
             if key == "Fields":
                 yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
-            elif key in FORM_FREE or self._only_more(before.get(key), after.get(key), 0):
+            elif key in FORM_FREE or (key != "XFA" and self._only_more(before.get(key), after.get(key), 0)):
+                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            elif key == "DR" and self._pictures_only(before.get(key), after.get(key)):
                 yield Change(Grade.PERMITTED, Act.UPKEEP, "")
             else:
                 # Fonts and default looks decide what programs draw that make the fields' looks anew.
                 yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"/{key}")
+
+    def _pictures_only(self, before: Value, after: Value) -> bool:
+        """
+        Say whether only pictures of the form's default resources are others now, and no field draws with them.
+
+        Signing programs put the picture of the newest signature there under one and the same name (PDFBox: /FRM). A
+        default look draws text, with fonts; a look that brings resources of its own looks nowhere else.
+        """
+        one, two = or_empty(self.old.resolve(before)), or_empty(self.new.resolve(after))
+        return self._only_more(without_pictures(one), without_pictures(two), 0) and self._looks_stand_alone()
+
+    def _looks_stand_alone(self) -> bool:
+        """Say whether every look of every field of the signed revision names resources of its own."""
+        for field in fields_of(self.old):
+            kids = self.old.resolve(field.lineage[0].get("Kids"))
+            for widget in (field.lineage[0], *(kids if isinstance(kids, list) else ())):
+                for look in looks_of(self.old, widget):
+                    if not look.head.get("Resources"):
+                        return False
+        return True
 
     def _page(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
         for key in self._differing(before, after):

@@ -70,6 +70,9 @@ class FieldsCompared(TwoViews):
 
         Only what does not show is upkeep; and an empty place that shows something is no signature but a picture of one.
         """
+        if any(value.get(key) is not None for key in ("A", "AA")):
+            # A signature that makes a program do something is more than a signature.
+            return Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", name, name, page=page)
         if not shows_something(self.new, value):
             act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
             return Change(Grade.PERMITTED, act, "", name, name)
@@ -126,10 +129,15 @@ class FieldsCompared(TwoViews):
             if shows_something(self.new, value):
                 name = known.name if known is not None else ""
                 yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
+            else:
+                # What cannot be seen can still act: scripts run when a page with a hidden button opens.
+                yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", kind_of(value), page=page)
             return
         closed = kind_of(value) == "Popup" and self.new.resolve(value.get("Open")) is not True
         if closed or not shows_something(self.new, value):
-            yield Change(Grade.PERMITTED, Act.COMMENT, "", kind_of(value), page=page)
+            quiet = value.get("AA") is None
+            grade, code = (Grade.PERMITTED, "") if quiet else (Grade.UNKNOWN, "ANNOTATION_ADDED")
+            yield Change(grade, Act.COMMENT, code, kind_of(value), page=page)
             return
         yield self._showing(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_ADDED", value, "", item, page)
 

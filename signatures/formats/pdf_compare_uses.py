@@ -170,6 +170,10 @@ class UsesCompared(DocumentCompared):
                 yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
         elif path[0] in FORM_FREE or (path[0] == "DR" and self._only_more(before, after, 1)):
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif path == ("DR",) and self._pictures_only(before, after):
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+        elif path[:2] == ("DR", "XObject") and self._looks_stand_alone():
+            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         else:
             yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
 

@@ -23,7 +23,14 @@ _STRUCTURE_KEYS = frozenset(
     }
 )  # fmt: skip
 # ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
-_HIDDEN, _NO_VIEW = 2, 32
+_HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 2, 4, 32, 256
+# Kinds that programs draw whatever their rectangle says: icons, and what has coordinates of its own (12.5.6).
+_DRAWN_WITHOUT_AREA = frozenset(
+    {
+        "Text", "FreeText", "FileAttachment", "Sound", "Line", "Polygon", "PolyLine", "Ink", "Stamp", "Caret", "Highlight",
+        "Underline", "Squiggly", "StrikeOut", "Redact", "Watermark", "Screen", "Movie", "3D", "RichMedia", "Projection",
+    }
+)  # fmt: skip
 
 
 def pages_of(view: View) -> list[int]:
@@ -122,6 +129,26 @@ def or_empty(value: Value) -> Dictionary:
     return value if isinstance(value, Dictionary) else Dictionary()
 
 
+def without_pictures(resources: Dictionary) -> Dictionary:
+    """Return a resource dictionary less its forms and images."""
+    rest = Dictionary()
+    rest.update((key, value) for key, value in resources.items() if key != "XObject")
+    return rest
+
+
+def looks_of(view: View, widget: Value) -> list[Stream]:
+    """Return every look of an annotation that draws something: normal, rolled over and pressed, in every state."""
+    looks = view.entry(widget, "AP") if isinstance(view.resolve(widget), Dictionary) else None
+    found: list[Stream] = []
+    for one in or_empty(looks).values():
+        look = view.resolve(one)
+        for state in look.values() if isinstance(look, Dictionary) else (look,):
+            drawn = view.resolve(state)
+            if isinstance(drawn, Stream):
+                found.append(drawn)
+    return found
+
+
 def number_text(value: Value) -> str:
     return f"object {value.number}" if isinstance(value, Ref) else "a field"
 
@@ -161,8 +188,15 @@ def box_of(view: View, value: Dictionary) -> Box | None:
 
 
 def shows_something(view: View, value: Dictionary) -> bool:
-    """Say whether an annotation can be seen: it has an area and is not hidden."""
+    """
+    Say whether an annotation can be seen, on a screen or on paper.
+
+    A field without an area shows nothing. Other annotations may: programs draw notes, lines and attached files at a
+    size of their own. One that is kept from the screen but printed is seen by whoever reads the paper.
+    """
     box = box_of(view, value)
     flags = view.resolve(value.get("F"))
-    hidden = isinstance(flags, int) and bool(flags & (_HIDDEN | _NO_VIEW))
-    return box is not None and box[2] > box[0] and box[3] > box[1] and not hidden
+    flags = flags if isinstance(flags, int) else 0
+    hidden = bool(flags & _HIDDEN) or (bool(flags & _NO_VIEW) and not flags & (_PRINT | _TOGGLE))
+    area = box is not None and box[2] > box[0] and box[3] > box[1]
+    return not hidden and (area or (box is not None and kind_of(value) in _DRAWN_WITHOUT_AREA))
