@@ -19,6 +19,7 @@ def show(visit: Visit) -> Response:
         health=desk.ledger.health(),
         outages=sorted(desk.ledger.outages(), key=lambda one: one.since, reverse=True),
         sums=desk.queries.sums(),
+        by_source=desk.queries.sums_by_source(),
         states={key: word for key, word in STATES.items() if key != "missing"},
         waiting=desk.ledger.waiting(),
         log_seq=seq,
