@@ -12,17 +12,19 @@ from signatures.evidence import Material
 from signatures.formats.pdf_bytes import Guarded, byte_range, guard, signed_view
 from signatures.formats.pdf_changes import changes_after
 from signatures.formats.pdf_fields import (
+    Field,
     SignatureField,
     fields_of,
     removed_signatures,
     signature_fields,
     stray_signatures,
 )
-from signatures.formats.pdf_file import NotPdf, PdfFile, View, unlock
+from signatures.formats.pdf_file import NotPdf, PdfFile, Placed, View, unlock
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Changes
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Ref, Stream, Value, text_of
 from signatures.formats.pdf_permissions import Permissions, permissions_of
+from signatures.formats.pdf_roles import uses_of
 from signatures.formats.pdf_x509 import judge_rsa_sha1
 from signatures.question import Document, Question
 from signatures.report import (
@@ -111,7 +113,7 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
         reasons.append(Reason("USAGE_RIGHTS_ONLY" if not signatures else "USAGE_RIGHTS"))
     if signatures:
         reasons.extend(Reason("SIGNATURE_NOT_IN_FORM", f"object {placed.number}") for placed in others)
-        findings = _findings(view, signatures, question)
+        findings = _findings(view, signatures, question) + _broken_outside(view, others, question)
     else:
         findings = tuple(
             SignatureFinding(
@@ -140,6 +142,29 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
     return replace(
         report, verdict=verdict_of_signatures(findings), reasons=tuple(dict.fromkeys(reasons)), signatures=findings
     )
+
+
+def _broken_outside(view: View, others: list[Placed], question: Question) -> tuple[SignatureFinding, ...]:
+    """
+    Judge signatures that a page shows though the form does not list them; return those that are broken.
+
+    Some programs count them as signatures of the file, so a broken one must not hide behind a good one. A good one
+    proves nothing here: it is only named (SIGNATURE_NOT_IN_FORM).
+    """
+    uses = uses_of(view, [placed.number for placed in others])
+    found: list[SignatureFinding] = []
+    for placed in others:
+        for use in uses[placed.number]:
+            widget = view.get(use.holder) if use.holder else None
+            if use.path != ("V",) or not isinstance(widget, Dictionary) or widget.get("Subtype") != "Widget":
+                continue
+            name = text_of(view.entry(widget, "T")) or f"object {placed.number}"
+            field = Field(name, use.holder, "Sig", Ref(placed.number, 0), (widget,))
+            value = placed.value if isinstance(placed.value, Dictionary) else None
+            judged = _findings(view, (SignatureField(name, field, value, placed),), question)
+            found.extend(one for one in judged if one.verdict is Verdict.FAILED)
+            break
+    return tuple(found)
 
 
 def _locked(view: View, report: FileReport, why: str) -> FileReport:

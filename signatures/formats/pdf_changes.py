@@ -116,6 +116,8 @@ class _Comparison(UsesCompared):
             if self._same_place(number):
                 continue
             before, after = old.get(number), new.get(number)
+            if self._misplaced(number):
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_OF_DAMAGED_FILE", f"object {number}")
             if is_plumbing(before):
                 before = None
             if is_plumbing(after):
@@ -148,6 +150,22 @@ class _Comparison(UsesCompared):
             for reference in (reference_of(before, "AP"),)
             if reference > 0 and reference != reference_of(after, "AP") and reference not in self.different
         ]
+
+    def _misplaced(self, number: int) -> bool:
+        """
+        Say whether a later table sends readers of an object to a wrong place, or renumbers its generation.
+
+        Some programs then find the object all the same, others show nothing: what is hidden depends on the reader.
+        """
+        if number in self.new.repaired and number not in self.old.repaired:
+            return True
+        before, after = self.old.locate(number), self.new.locate(number)
+        return (
+            before is not None
+            and after is not None
+            and before.kind == after.kind == "n"
+            and before.detail != after.detail
+        )
 
     def _same_place(self, number: int) -> bool:
         """Say whether both revisions find the object at the same place (some writers repeat the whole table)."""

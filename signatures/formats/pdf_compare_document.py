@@ -99,13 +99,17 @@ class DocumentCompared(FieldsCompared):
         for key in self._differing(before, after):
             if key == "Fields":
                 yield from self._field_list(self.old.entry(before, key), self.new.entry(after, key))
-            elif key in FORM_FREE or (key != "XFA" and self._only_more(before.get(key), after.get(key), 0)):
-                yield Change(Grade.PERMITTED, Act.UPKEEP, "")
-            elif key == "DR" and self._pictures_only(before.get(key), after.get(key)):
+            elif key in FORM_FREE or self._harmless_in_form(key, before.get(key), after.get(key)):
                 yield Change(Grade.PERMITTED, Act.UPKEEP, "")
             else:
                 # Fonts and default looks decide what programs draw that make the fields' looks anew.
                 yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"/{key}")
+
+    def _harmless_in_form(self, key: str, before: Value, after: Value) -> bool:
+        # An XFA form replaces what the pages show: it is never only something more.
+        if key == "XFA":
+            return False
+        return self._only_more(before, after, 0) or (key == "DR" and self._pictures_only(before, after))
 
     def _pictures_only(self, before: Value, after: Value) -> bool:
         """

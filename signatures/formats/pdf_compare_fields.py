@@ -21,6 +21,10 @@ from signatures.formats.pdf_two_views import TwoViews
 
 WIDGET_LOOKS = frozenset({"AP", "AS", "MK", "DA", "Q", "BS", "Border", "DR", "DS", "H"})
 FIELD_FREE = frozenset({"M", "NM", "TU", "TM", "StructParent", "P", "DV", "Ff", "Type", "TI", "SV"})
+# What a look is made of when a program makes it anew.
+REMAKES_LOOK = frozenset({"DA", "MK", "DR", "DS"})
+# ISO 32000-1, table 221: read-only, required, not exported. The other flags say how a value is drawn, or what it is.
+_HARMLESS_FLAGS = 1 | 2 | 4
 FILL_KEYS = frozenset({"V", "I", "RV", "AS", "AP"})
 
 
@@ -129,7 +133,7 @@ class FieldsCompared(TwoViews):
             if shows_something(self.new, value):
                 name = known.name if known is not None else ""
                 yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
-            else:
+            elif value.get("FT") != "Sig" or any(value.get(key) is not None for key in ("A", "AA")):
                 # What cannot be seen can still act: scripts run when a page with a hidden button opens.
                 yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", kind_of(value), page=page)
             return
@@ -209,7 +213,12 @@ class FieldsCompared(TwoViews):
             elif key == "Rect":
                 yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
             elif key in FIELD_FREE:
-                yield Change(Grade.PERMITTED, Act.FILL, "", known.name, known.name)
+                flags = [self.old.entry(before, key), self.new.entry(after, key)] if key == "Ff" else [0, 0]
+                one, two = (flag if isinstance(flag, int) else 0 for flag in flags)
+                if (one ^ two) & ~_HARMLESS_FLAGS:
+                    yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
+                else:
+                    yield Change(Grade.PERMITTED, Act.FILL, "", known.name, known.name)
             elif key in ("T", "FT", "Subtype", "Lock"):
                 yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_CHANGED", f"{known.name} /{key}", known.name)
             elif key == "Kids":
@@ -228,5 +237,10 @@ class FieldsCompared(TwoViews):
         now = self.new_fields.get(number)
         values = self.old.resolve(known.inherited("V")), self.new.resolve(now.inherited("V") if now else None)
         valued = not same(*values) or not same(before.get("AS"), after.get("AS"))
+        if key in REMAKES_LOOK and not valued:
+            # Programs that make looks anew would draw the same value differently, or not at all.
+            return replace(
+                change, grade=Grade.UNKNOWN, act=Act.FORM, code="FIELD_CHANGED", detail=f"{known.name} /{key}"
+            )
         alone = shows and not valued and before.get("AP") is not None
         return replace(change, shows=shows, refills=True, alone=alone)

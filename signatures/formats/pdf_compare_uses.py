@@ -168,14 +168,15 @@ class UsesCompared(DocumentCompared):
                 yield from self._new_field(Ref(number, 0), 0)
             else:
                 yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
-        elif path[0] in FORM_FREE or (path[0] == "DR" and self._only_more(before, after, 1)):
-            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
-        elif path == ("DR",) and self._pictures_only(before, after):
-            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
-        elif path[:2] == ("DR", "XObject") and self._looks_stand_alone():
+        elif path[0] in FORM_FREE or (path[0] == "DR" and self._harmless_resource(before, after, path)):
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         else:
             yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
+
+    def _harmless_resource(self, before: Value, after: Value, path: Path) -> bool:
+        if self._only_more(before, after, 1) or (len(path) == 1 and self._pictures_only(before, after)):
+            return True
+        return path[1:2] == ("XObject",) and self._looks_stand_alone()
 
     def _used_by_page(self, number: int, before: Value, after: Value, page: int, path: Path) -> Iterator[Change]:
         first = path[0]

@@ -27,8 +27,9 @@ _HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 2, 4, 32, 256
 # Kinds that programs draw whatever their rectangle says: icons, and what has coordinates of its own (12.5.6).
 _DRAWN_WITHOUT_AREA = frozenset(
     {
-        "Text", "FreeText", "FileAttachment", "Sound", "Line", "Polygon", "PolyLine", "Ink", "Stamp", "Caret", "Highlight",
-        "Underline", "Squiggly", "StrikeOut", "Redact", "Watermark", "Screen", "Movie", "3D", "RichMedia", "Projection",
+        "Text", "FreeText", "FileAttachment", "Sound", "Line", "Polygon", "PolyLine", "Ink", "Stamp", "Caret",
+        "Highlight", "Underline", "Squiggly", "StrikeOut", "Redact", "Watermark", "Screen", "Movie", "3D", "RichMedia",
+        "Projection",
     }
 )  # fmt: skip
 
