@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import http.client
-import os
 import ssl
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
@@ -17,7 +15,7 @@ from signatures.certificates import Certificate, fingerprint, parse_all, same_na
 from signatures.crls import CrlError, RevocationList, crl_signed_by, parse_crl
 from signatures.ocsp import OcspError, key_bits, parse_ocsp
 from signatures.revocation import crl_places
-from signatures.trust import TrustStore, known_anchor
+from signatures.trust import TrustStore, known_anchor, write_durably
 
 _SHA1 = "1.3.14.3.2.26"
 _ACCESS = "1.3.6.1.5.5.7.1.1"
@@ -166,7 +164,7 @@ def refresh_lists(trust: TrustStore, folder: Path, fetcher: Fetcher, more: Itera
         if one.der:
             target = folder / f"fetched-{fingerprint(one.url.encode())[:16]}.crl"
             if not _is_newer(target, one.der):
-                _replace(target, one.der)
+                write_durably(target, one.der)
     return results
 
 
@@ -176,7 +174,7 @@ def refresh_answer(certificate: bytes, issuer: bytes, folder: Path, fetcher: Fet
     for one in results:
         if one.der:
             folder.mkdir(parents=True, exist_ok=True)
-            _replace(folder / f"fetched-{fingerprint(certificate)[:16]}.ocsp", one.der)
+            write_durably(folder / f"fetched-{fingerprint(certificate)[:16]}.ocsp", one.der)
     return results
 
 
@@ -247,17 +245,3 @@ def _is_newer(target: Path, der: bytes) -> bool:
         return parse_crl(target.read_bytes()).this_update > parse_crl(der).this_update
     except (OSError, CrlError):
         return False
-
-
-def _replace(target: Path, data: bytes) -> None:
-    handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".fetching-")
-    try:
-        with os.fdopen(handle, "wb") as stream:
-            stream.write(data)
-            stream.flush()
-            os.fsync(stream.fileno())
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(target)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise

@@ -144,7 +144,7 @@ def add(path: Path, folder: Path) -> tuple[TrustPaper, ...]:
             suffix = paper.kind if paper.kind in ("crl", "ocsp") else "crt"
             target = folder / f"{paper.kind}-{paper.sha256[:16]}.{suffix}"
             if not target.exists():
-                _write_durably(target, paper.der)
+                write_durably(target, paper.der)
             placed.append(_described(paper.kind, paper.der, target))
     except OSError as cause:
         raise OfficeError(
@@ -316,8 +316,8 @@ def _described(kind: PaperKind, der: bytes, path: Path) -> TrustPaper:
     )
 
 
-def _write_durably(target: Path, data: bytes) -> None:
-    """Write beside and rename, so that a daemon that reads the folder meanwhile never sees half a file."""
+def write_durably(target: Path, data: bytes) -> None:
+    """Write beside and rename, so that whoever reads the folder meanwhile sees no half file; OSError of the disk."""
     handle, temporary = tempfile.mkstemp(dir=target.parent, prefix=".adding-")
     try:
         with os.fdopen(handle, "wb") as stream:
