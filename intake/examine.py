@@ -195,7 +195,8 @@ def _signals(leaf: Leaf, form: FormFacts | None, words: tuple[str, ...]) -> tupl
     signals = []
     if form.is_form:
         signals.append("tag")
-    if any(_is_title(line, words) for line in form.text.splitlines()):
+    lines = form.text.strip().splitlines()
+    if any(_is_title(line, words) for line in lines) or (lines and _begins_with(lines[0], words)):
         signals.append("title")
     if _speaks_of(form.text, words):
         signals.append("text")
@@ -214,13 +215,14 @@ def _is_title(line: str, words: tuple[str, ...]) -> bool:
     A covering letter that sends the form speaks of it in running text; taking that letter for the form would file an
     unsigned form behind a signed letter.
     """
-    shown = plain(line)
     head = line.strip()
-    for word in words:
-        wanted = plain(word)
-        if wanted and f"{shown} ".startswith(f"{wanted} ") and head[: len(word)].isupper():
-            return True
-    return False
+    return any(_begins_with(line, (word,)) and head[: len(word)].isupper() for word in words)
+
+
+def _begins_with(line: str, words: tuple[str, ...]) -> bool:
+    """Whether a line begins with a campaign word; of a document's first line that is enough: letters have a head."""
+    shown = f"{plain(line)} "
+    return any(shown.startswith(f"{plain(word)} ") for word in words if plain(word))
 
 
 def _speaks_of(text: str, words: tuple[str, ...]) -> bool:

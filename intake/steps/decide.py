@@ -7,21 +7,17 @@ from datetime import datetime
 
 from config.campaign import Campaign
 from config.roster import Roster
-from intake.steps.agency import Recognition, plain
+from intake.steps.agency import Recognition, agency_by_name, plain
 from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.timeliness import Timing
 from signatures.report import ChangedAfter, Revocation, SignatureFinding, Verdict
 from storage.records import Channel, Delivery, State, Timeliness, Why
 
-# Automatic mail that may still carry a form somebody meant to send (through a list, by a rule of the mailbox). A
-# bounce or report never does: what it returns is ours.
-MAY_CARRY_A_FORM = ("list", "auto-reply", "calendar")
-
 # What an agency can put right by itself; everything else waits for a clerk of the office.
 REPAIRABLE = frozenset(
     (
         *("FORM_UNSIGNED", "FORM_SIGNATURE_FAILED", "FORM_UNREADABLE", "FORM_ENCRYPTED", "SIGNER_REVOKED"),
-        *("PERSON_SIGNATURE_ONLY", "PERSON_SIGNATURE_MISSING", "AGENCY_MISMATCH"),
+        *("PERSON_SIGNATURE_ONLY", "PERSON_SIGNATURE_MISSING", "AGENCY_MISMATCH", "FORM_OF_ANOTHER_AGENCY"),
         *("NO_FORM", "WRONG_YEAR", "LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED", "OFFICE_ENCRYPTED"),
         *("COMPRESSED_FILE_NOT_OPENED", "EXTERNAL_BODY_NOT_FETCHED"),
     )
@@ -33,7 +29,7 @@ REMARKS_ONLY = frozenset(
         *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE", "SENDER_ADVICE", "SENDER_DKIM"),
         *("SIZE_DISAGREES", "INTERNALDATE_MISSING", "MAILBOX_RENUMBERED"),
         *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
-        *("FORM_HAS_FLAWS", "ANSWERS_FROM_COMPANION", "NEW_VERSION"),
+        *("FORM_HAS_FLAWS", "NEW_VERSION"),
     )
 )
 
@@ -134,8 +130,10 @@ def form_signatures(examination: Examination, form: ExaminedFile) -> tuple[Verdi
     Return the verdict on the form's signature, the signatures, and whether they are the mail's own (S/MIME).
 
     The form's own signatures come first; a detached signature over it counts as its own; an S/MIME signature that
-    covers it counts only where the form itself bears none.
+    covers it counts only where the form itself bears none. Edges: a mail whose signature broke gives FAILED for a form
+    that bears none; nobody can say any more whether it covered the form, and "unsigned" could still be accepted.
     """
+    envelope = examination.envelope
     detached = [one for one in examination.files if one.detached_of == form.sha256 and one.report is not None]
     own = form.report.verdict if form.report is not None else Verdict.UNSIGNED
     if own is not Verdict.UNSIGNED and form.report is not None:
@@ -145,8 +143,9 @@ def form_signatures(examination: Examination, form: ExaminedFile) -> tuple[Verdi
     if detached:
         reports = [one.report for one in detached if one.report is not None]
         return _worst([one.verdict for one in reports]), tuple(s for one in reports for s in one.signatures), False
-    if form.in_signed_mail and examination.envelope is not None:
-        return examination.envelope.verdict, examination.envelope.signatures, True
+    broken = envelope is not None and envelope.verdict is Verdict.FAILED and own is Verdict.UNSIGNED
+    if envelope is not None and (form.in_signed_mail or broken):
+        return envelope.verdict, envelope.signatures, True
     return own, (), False
 
 
@@ -165,8 +164,9 @@ def decide(
     Decide about one delivery, by the rules of substance in docs/architecture.md.
 
     1. What was never a submission is set aside. 2. A recall is obeyed. 3. What bears no sign of a form is set aside,
-    or held where a roster agency plainly meant to send one. 4. A copy is linked. 5. Everything that stands against
-    filing is collected; if nothing does, it is filed, else held. The machine returns nothing and deletes nothing.
+    or held where a roster agency plainly meant to send one. 4. Everything that stands against filing is collected.
+    5. A copy is linked, unless it is better than what it copies. 6. If nothing stands against it, it is filed, else
+    held. The machine returns nothing and deletes nothing.
     """
     said = [one for one in delivery.reasons if one.code in SAID_BY_SOURCE]
     reasons: list[Why] = [*said, *timing.reasons, *recognition.reasons, *examination.remarks]
@@ -179,46 +179,29 @@ def decide(
     aside = _set_aside_reason(delivery, examination, form, campaign, history, office_addresses)
     if aside is not None:
         return Decision(State.SET_ASIDE, (aside, *unpacked.problems), is_submission=False)
-    if mail is not None and mail.automatic != "no":
-        held = (Why("AUTOMATIC_WITH_FORM", mail.automatic), *reasons, *unpacked.problems)
-        return Decision(State.HELD, _once(held), is_submission=False, form=form)
+    # It is judged like any other, since a person may accept it; only no machine answers a machine (RFC 3834, 2).
+    automatic = mail is not None and mail.automatic != "no"
+    if mail is not None and automatic:
+        reasons.insert(0, Why("AUTOMATIC_WITH_FORM", mail.automatic))
 
     # 2. A recall by the sender (QCVN 102: BussinessDocType 1).
     operation = edxml.operation if edxml else unpacked.bundle.operation if unpacked.bundle else "new"
     if operation == "revoke":
-        return _revoke(reasons, recognition, history)
+        return _revoke(reasons, delivery, recognition, history)
 
     # 3. No sign of a form.
     if form is None:
         return _without_form(reasons, examination, recognition, history, campaign, agency is not None)
 
+    # 4. Everything that stands against filing.
     verdict, signatures, by_mail = form_signatures(examination, form)
-    # 4. The same form again, under the same agency, is a copy; it takes no number and keeps its moment.
-    same = [
-        one
-        for one in history.same_form
-        if one.state in (State.FILED, State.HELD) and one.agency in (recognition.agency_id, None)
-    ]
-    if same:
-        original = min(same, key=lambda one: (one.counted_at or one.received_at, one.id))
-        detail = original.receipt_no or original.id
-        return Decision(
-            State.LINKED,
-            _once((Why("COPY_OF_EARLIER", detail), *reasons)),
-            is_submission=False,
-            form=form,
-            signature=verdict,
-            linked_to=original.id,
-        )
-
-    # 5. Everything that stands against filing.
     reasons += unpacked.problems
     reasons += _about_signature(verdict, signatures, recognition, campaign, form)
     if by_mail:
         reasons.append(Why("SIGNED_BY_MAIL"))
     reasons += _about_others(examination, form)
     reasons += _about_agency(delivery, recognition, roster, timing.counted_at)
-    reasons += _about_form(form, campaign)
+    reasons += _about_form(form, campaign, recognition, roster)
     companion = _companion(examination, form)
     if companion is not None:
         reasons.append(Why("ANSWERS_FROM_COMPANION", companion.name or ""))
@@ -226,17 +209,80 @@ def decide(
         reasons.append(Why("AFTER_GRACE"))
     if any(one.state is State.FILED and one.operative for one in history.versions):
         reasons.append(Why("NEW_VERSION"))
+    taken_back = _taken_back(recognition, history)
+    if taken_back is not None:
+        reasons.append(taken_back)
     found = _once(tuple(reasons))
     against = [one for one in found if one.code not in REMARKS_ONLY and not _is_harmless(one, examination)]
+
+    # 5. The same form again, under the same agency, is a copy; it takes no number and keeps its moment.
+    original = _original(recognition, history, found, is_good=not against)
+    if original is not None:
+        copy_of = Why("COPY_OF_EARLIER", original.receipt_no or original.id)
+        # A doubtful moment moves nobody's time without a person, neither later nor earlier.
+        doubtful = timing.uncertain and timing.counted_at < (original.counted_at or original.received_at)
+        return Decision(
+            State.HELD if doubtful else State.LINKED,
+            _once((copy_of, *(found if doubtful else reasons_of_a_copy(found)))),
+            is_submission=False,
+            form=form,
+            signature=verdict,
+            linked_to=None if doubtful else original.id,
+        )
+
+    # 6. The outcome.
     return Decision(
         State.HELD if against else State.FILED,
         found,
-        is_submission=True,
+        is_submission=not automatic,
         form=form,
         signature=verdict,
         repairable=any(one.code in REPAIRABLE for one in against),
         answers_from=companion or (form if form.form is not None and form.form.answers else None),
     )
+
+
+def reasons_of_a_copy(found: tuple[Why, ...]) -> tuple[Why, ...]:
+    """Return what is worth telling of a linked copy: remarks, clocks, sender; its form is judged with the original."""
+    told = REMARKS_ONLY | {
+        "SENDER_NOT_REGISTERED",
+        "AUTOMATIC_WITH_FORM",
+        "TIME_UNCERTAIN",
+        "CLOCKS_DISAGREE_ON_CUT_OFF",
+    }
+    return tuple(one for one in found if one.code in told and one.code != "NEW_VERSION")
+
+
+def _original(recognition: Recognition, history: History, found: tuple[Why, ...], *, is_good: bool) -> Delivery | None:
+    """
+    Return the delivery that this one is a copy of, None where it must stand by itself.
+
+    What was filed has copies. What is held has them only if the copy is no better: a form that came first unsigned, or
+    from a strange mailbox, must not hide the same form that comes with its signature, or from the agency itself.
+    """
+    doubts = {one.code for one in found} - REMARKS_ONLY
+    same = [
+        one
+        for one in history.same_form
+        if (one.state is State.FILED and one.agency == recognition.agency_id)
+        or (
+            one.state is State.HELD
+            and one.agency in (recognition.agency_id, None)
+            and not is_good
+            and {why.code for why in one.reasons} - REMARKS_ONLY <= doubts
+        )
+    ]
+    if not same:
+        return None
+    # What is filed is the original, whatever else is held: it cannot be dismissed with its copies.
+    return min(same, key=lambda one: (one.state is not State.FILED, one.counted_at or one.received_at, one.id))
+
+
+def _taken_back(recognition: Recognition, history: History) -> Why | None:
+    """Return that a person, or the agency itself, took this very form back: whoever sends it again, a person looks."""
+    gone = (State.RETURNED, State.WITHDRAWN, State.DISMISSED)
+    same = [one for one in history.same_form if one.state in gone and one.agency in (recognition.agency_id, None)]
+    return Why("SAME_FORM_TAKEN_BACK", same[-1].receipt_no or same[-1].id) if same else None
 
 
 def _set_aside_reason(
@@ -256,22 +302,28 @@ def _set_aside_reason(
     mail = unpacked.mail
     if mail is None:
         return None
+    # Automatic mail may still carry a form that somebody meant to send: through a list, by a rule of the mailbox, or
+    # in a bounce that a person forwards to show that he sent it in time. No letter of ours has a form in it.
+    carries = form is not None and form_signatures(examination, form)[0] is not Verdict.UNSIGNED
+    if carries or (form is not None and mail.automatic == "no"):
+        return None
     from_office = any(one.address.lower() in office_addresses for one in mail.from_addresses)
     # The office is on the roster too: its own address is a loop only with a letter of ours or an automatic mark.
     if from_office and (history.ours or mail.automatic != "no"):
         return Why("OWN_LETTER", ", ".join(history.ours[:3]))
     if mail.automatic == "no":
         return None
-    carries = form is not None and form.report is not None and form.report.verdict is not Verdict.UNSIGNED
-    if mail.automatic in MAY_CARRY_A_FORM and carries:
-        return None
     return Why("AUTOMATIC_MAIL", f"{mail.automatic}: {', '.join(mail.automatic_signals[:4])}")
 
 
-def _revoke(reasons: list[Why], recognition: Recognition, history: History) -> Decision:
-    """Obey a recall that names exactly one of the same agency's deliveries; anything else is for a person."""
+def _revoke(reasons: list[Why], delivery: Delivery, recognition: Recognition, history: History) -> Decision:
+    """
+    Obey a recall that names exactly one of the same agency's deliveries; anything else is for a person.
+
+    Only the document system vouches for who recalls: what came by mail withdraws nothing, whatever it says it is.
+    """
     targets = [one for one in history.named if one.agency == recognition.agency_id and recognition.agency_id]
-    if len(targets) == 1:
+    if len(targets) == 1 and delivery.channel is Channel.QLVB:
         detail = targets[0].receipt_no or targets[0].id
         return Decision(
             State.LINKED,
@@ -308,6 +360,9 @@ def _without_form(
     if "UNPACK_FAILED" in codes:
         # A fault of ours hid what is inside: nobody may be set aside by it.
         return Decision(State.HELD, _once((*reasons, *problems)), is_submission=on_roster)
+    if on_roster and HOLDING_PROBLEMS & (codes | {one.code for one in examination.remarks}):
+        # A form may lie in what was not opened. It may be anything else as well, so nobody is answered.
+        return Decision(State.HELD, _once((*reasons, *problems)), is_submission=False)
     filed = any(one.state is State.FILED for one in history.versions)
     scan = next(
         (
@@ -454,12 +509,24 @@ def _about_agency(delivery: Delivery, recognition: Recognition, roster: Roster, 
     return found
 
 
-def _about_form(form: ExaminedFile, campaign: Campaign) -> list[Why]:
-    """Return what the form's own words and answers say."""
+def _about_form(form: ExaminedFile, campaign: Campaign, recognition: Recognition, roster: Roster) -> list[Why]:
+    """
+    Return what the form's own words and answers say.
+
+    A good signature says who signed, not what: any signed document of an agency that was once published could be
+    renamed and sent under its name. So only what shows itself as the form is filed by the machine.
+    """
     facts = form.form
     if facts is None:
         return []
     found = []
+    if not facts.text.strip() and not facts.is_form:
+        found.append(Why("TEXT_UNREADABLE", form.name or ""))
+    elif not {"tag", "title"} & set(form.signals):
+        found.append(Why("FORM_NOT_CERTAIN", form.name or ""))
+    named = agency_by_name(facts.agency_name or "", roster)
+    if named is not None and recognition.agency_id is not None and named.id != recognition.agency_id:
+        found.append(Why("FORM_OF_ANOTHER_AGENCY", named.id))
     if facts.year is not None and facts.year != campaign.data_to.year:
         found.append(Why("WRONG_YEAR", f"{facts.year}, asked for {campaign.data_to.year}"))
     if facts.flaws:

@@ -9,10 +9,12 @@ from intake.steps.agency import SignerMatch
 from intake.steps.decide import Decision, History, decide
 from intake.steps.examined import FormFacts
 from signatures.report import ChangedAfter, Reason, Revocation, Verdict
-from storage.records import Channel, State, Timeliness, Why
+from storage.records import Answer, Channel, State, Timeliness, Why
 from tests.makers import (
     CAMPAIGN,
+    IN_TIME,
     ROSTER,
+    SECOND,
     a_campaign,
     a_delivery,
     a_file,
@@ -185,11 +187,107 @@ def test_a_copy_is_linked_to_the_earliest_and_takes_no_number() -> None:
     assert (decision.state, decision.linked_to, decision.is_submission) == (State.LINKED, "d0", False)
 
 
-def test_a_returned_form_sent_again_is_looked_at_again() -> None:
-    """What a person returned is no original to link to."""
-    first = a_delivery(id="d0", state=State.RETURNED, agency="snv")
+@pytest.mark.parametrize("state", [State.RETURNED, State.WITHDRAWN, State.DISMISSED])
+def test_a_form_that_was_taken_back_is_filed_again_by_no_machine(state: State) -> None:
+    """Anybody who has seen the file can send it again; a person took it back, so a person looks."""
+    first = a_delivery(id="d0", state=state, agency="snv")
+
+    decision = ask(history=History(versions=(first,), same_form=(first,)))
+
+    assert (decision.state, codes(decision)) == (State.HELD, {"SAME_FORM_TAKEN_BACK"})
+
+
+def test_a_held_copy_does_not_hide_the_good_one_that_comes_after_it() -> None:
+    """The same file came unsigned, or from a strange mailbox, before: now it comes as it should, and is filed."""
+    first = a_delivery(id="d0", state=State.HELD, agency="snv", reasons=(Why("SENDER_NOT_REGISTERED"),))
 
     assert ask(history=History(versions=(first,), same_form=(first,))).state is State.FILED
+
+
+def test_a_held_copy_hides_only_what_has_the_same_doubts_or_more() -> None:
+    """A dismissed stranger's mail must not take the agency's own mail with it."""
+    person = a_recognition(signed_by=(SignerMatch("snv", "person", "unit"),))
+    alike = a_delivery(id="d0", state=State.HELD, agency="snv", reasons=(Why("PERSON_SIGNATURE_ONLY"),))
+    worse = replace(alike, reasons=(Why("PERSON_SIGNATURE_ONLY"), Why("SENDER_NOT_REGISTERED")))
+
+    assert ask(recognition=person, history=History(same_form=(alike,))).state is State.LINKED
+    assert ask(recognition=person, history=History(same_form=(worse,))).state is State.HELD
+
+
+def test_a_copy_with_a_doubtful_earlier_moment_waits_for_a_person() -> None:
+    """A Received line that the sender may have written moves nobody's time by itself."""
+    first = a_delivery(id="d0", state=State.FILED, agency="snv", received_at=IN_TIME + SECOND)
+    timing = a_timing(uncertain=True, reasons=(Why("CLOCKS_DISAGREE_ON_CUT_OFF"),))
+
+    decision = ask(timing=timing, history=History(versions=(first,), same_form=(first,)))
+
+    assert (decision.state, decision.linked_to, decision.is_submission) == (State.HELD, None, False)
+    assert {"COPY_OF_EARLIER", "CLOCKS_DISAGREE_ON_CUT_OFF"} <= codes(decision)
+
+
+@pytest.mark.parametrize(
+    ("signals", "text", "code"),
+    [
+        (("text",), "Kế hoạch ứng dụng CNTT năm 2020", "FORM_NOT_CERTAIN"),
+        (("name",), "Giấy mời họp", "FORM_NOT_CERTAIN"),
+        ((), "Giấy mời họp", "FORM_NOT_CERTAIN"),
+        (("name",), "", "TEXT_UNREADABLE"),
+    ],
+)
+def test_a_signed_document_that_is_not_seen_to_be_the_form_is_held(
+    signals: tuple[str, ...], text: str, code: str
+) -> None:
+    """Any signed document of an agency can be renamed and sent under its name: the signature says who, not what."""
+    file = a_file(form=FormFacts(False, text), signals=signals)
+
+    decision = ask(examination=an_examination(file))
+
+    assert (decision.state, codes(decision), decision.signature) == (State.HELD, {code}, Verdict.PASSED)
+
+
+def test_a_form_that_names_another_agency_is_held() -> None:
+    """Another agency's form, sealed once more by the sender, or by the office's own stamp alone."""
+    file = a_file(form=FormFacts(True, "PHIẾU ĐÁNH GIÁ", year=2019, agency_name="Sở Xây dựng"), signals=("tag",))
+
+    decision = ask(examination=an_examination(file))
+
+    assert (decision.state, codes(decision)) == (State.HELD, {"FORM_OF_ANOTHER_AGENCY"})
+
+
+def test_a_form_in_a_mail_whose_signature_broke_is_failed_not_unsigned() -> None:
+    """Two persons may accept an unsigned form; what was changed after signing nobody may."""
+    form = a_file(a_report(verdict=Verdict.UNSIGNED))
+    broken = a_report(a_signature(kind="smime", verdict=Verdict.FAILED), verdict=Verdict.FAILED, format="smime")
+
+    decision = ask(examination=an_examination(form, envelope=broken), recognition=a_recognition(signed_by=(None,)))
+
+    assert (decision.state, decision.signature) == (State.HELD, Verdict.FAILED)
+
+
+def test_answers_from_an_unsigned_companion_wait_for_a_person() -> None:
+    """Figures that nobody signed reach no scorer by themselves."""
+    answers = (Answer("1.1", "text", "có"),)
+    companion = a_file(
+        a_report(verdict=Verdict.UNSIGNED),
+        sha256="c" * 64,
+        name="phieu.docx",
+        form=FormFacts(True, "", answers=answers),
+        signals=("tag",),
+    )
+
+    decision = ask(examination=an_examination(a_file(), companion))
+
+    assert (decision.state, codes(decision)) == (State.HELD, {"ANSWERS_FROM_COMPANION"})
+
+
+def test_what_could_not_be_opened_of_an_agencys_mail_is_looked_at() -> None:
+    """A form may lie in a damaged archive, and nobody is answered about other matters."""
+    nothing = a_file(a_report(verdict=Verdict.UNSIGNED), form=FormFacts(False, "Giấy mời họp"), signals=())
+    unpacked = an_unpacked(problems=(Why("ARCHIVE_DAMAGED"),))
+
+    decision = ask(examination=an_examination(nothing, unpacked=unpacked, subject_signal=False))
+
+    assert (decision.state, decision.is_submission) == (State.HELD, False)
 
 
 def test_a_changed_form_is_a_new_version() -> None:
@@ -199,6 +297,17 @@ def test_a_changed_form_is_a_new_version() -> None:
     decision = ask(history=History(versions=(first,)))
 
     assert (decision.state, codes(decision)) == (State.FILED, {"NEW_VERSION"})
+
+
+@pytest.mark.parametrize("kind", ["auto-reply", "bounce", "report", "list", "calendar"])
+def test_automatic_mail_with_a_signed_form_is_judged_like_any_other_and_never_answered(kind: str) -> None:
+    """A forwarded bounce, a clumsy rule of a mailbox: a person can still accept the form in it."""
+    mail = some_mail_facts(automatic=kind, automatic_signals=("Auto-Submitted",))
+
+    decision = ask(examination=an_examination(unpacked=an_unpacked(mail=mail)))
+
+    assert (decision.state, decision.is_submission, decision.signature) == (State.HELD, False, Verdict.PASSED)
+    assert codes(decision) == {"AUTOMATIC_WITH_FORM"}
 
 
 @pytest.mark.parametrize("kind", ["auto-reply", "bounce", "report", "list", "calendar"])
@@ -235,9 +344,12 @@ def test_our_own_letter_coming_back_is_a_loop_and_our_own_form_is_not() -> None:
     mail = some_mail_facts(from_addresses=(Address("", "stttt@binhthuan.example"),))
     examination = an_examination(unpacked=an_unpacked(mail=mail))
 
-    assert codes(ask(examination=examination, history=History(ours=("<x@ours>",)))) == {"OWN_LETTER"}
+    loop = replace(examination, files=())
+    assert codes(ask(examination=loop, history=History(ours=("<x@ours>",)))) == {"OWN_LETTER"}
     own = a_recognition(agency_id="stttt", claimed="stttt", signed_by=(SignerMatch("stttt", "organisation", "name"),))
     assert ask(examination=examination, recognition=own).state is State.FILED
+    # The office's own form, sent as the answer to our letter about it.
+    assert ask(examination=examination, recognition=own, history=History(ours=("<x@ours>",))).state is State.FILED
 
 
 def test_other_correspondence_is_set_aside() -> None:
@@ -348,6 +460,21 @@ def test_a_recall_of_the_agencys_own_document_is_obeyed() -> None:
     )
 
     assert (decision.state, decision.withdraws) == (State.LINKED, "d0")
+
+
+def test_a_recall_that_came_by_mail_withdraws_nothing() -> None:
+    """Only the document system vouches for who recalls; a From header is anybody's."""
+    target = a_delivery(id="d0", state=State.FILED, agency="sxd")
+    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
+
+    decision = ask(
+        delivery=a_delivery(channel=Channel.MAIL),
+        examination=an_examination(unpacked=unpacked),
+        recognition=a_recognition(agency_id="sxd", claimed="sxd"),
+        history=History(named=(target,)),
+    )
+
+    assert (decision.state, decision.withdraws) == (State.HELD, None)
 
 
 def test_a_recall_of_somebody_elses_document_is_not_obeyed() -> None:
