@@ -79,6 +79,17 @@ def parse_xml(
     return root
 
 
+def without_comments(algorithm: str) -> str:
+    """Return the identifier of the same canonicalisation that leaves comments out; another one comes back unchanged."""
+    plain = {
+        C14N_10_COMMENTS: C14N_10,
+        C14N_11_COMMENTS: C14N_11,
+        # The plain identifier of the exclusive one ends in "#" itself.
+        C14N_EXCLUSIVE_COMMENTS: C14N_EXCLUSIVE,
+    }
+    return plain.get(algorithm, algorithm)
+
+
 def canonical(element: etree._Element, algorithm: str, prefixes: tuple[str, ...] = ()) -> bytes:
     """
     Return the canonical octets of the subtree at `element` under the algorithm identifier (one of ALL_C14N).

@@ -21,6 +21,7 @@ from signatures.safe_xml import (
     canonical_document,
     children,
     text_of,
+    without_comments,
 )
 from signatures.xml_algorithms import DIGESTS, MGF1, RSA_PSS_WITH_PARAMETERS, SIGNATURE_SCHEMES
 
@@ -282,7 +283,7 @@ def dereference(reference: XmlReference, signature: etree._Element, ids: Ids, bu
     if len(steps) > 1 or (steps and steps[0].algorithm not in ALL_C14N):
         names = ", ".join(one.algorithm[:80] for one in reference.transforms)
         raise SignatureRefused(failed("XML_TRANSFORM_REFUSED", f"transforms {names}"))
-    algorithm = (steps[0].algorithm if steps else C14N_10).replace("#WithComments", "").replace("WithComments", "")
+    algorithm = without_comments(steps[0].algorithm if steps else C14N_10)
     prefixes = steps[0].prefixes if steps else ()
     inside = any(one is element for one in signature.iterancestors())
     try:
