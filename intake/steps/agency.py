@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Literal
 
 from config.roster import Agency, Roster
@@ -14,6 +15,21 @@ from storage.records import Why
 
 # The province's own words stand before or after an agency's name on certificates of both generations and say nothing.
 PROVINCE_WORDS = ("uy ban nhan dan tinh binh thuan", "tinh binh thuan", "binh thuan")
+# The other provinces and central cities of 2019, as `plain` writes them. Each has a "Sở Nội vụ" with a certificate of
+# the same government authority, and only O, OU and L tell it from ours.
+OTHER_PROVINCES = frozenset(
+    (
+        *("an giang", "ba ria vung tau", "bac giang", "bac kan", "bac lieu", "bac ninh", "ben tre", "binh dinh"),
+        *("binh duong", "binh phuoc", "ca mau", "can tho", "cao bang", "da nang", "dak lak", "dak nong", "dac lac"),
+        *("dien bien", "dong nai", "dong thap", "gia lai", "ha giang", "ha nam", "ha noi", "ha tinh", "hai duong"),
+        *("hai phong", "hau giang", "hoa binh", "ho chi minh", "hung yen", "khanh hoa", "kien giang", "kon tum"),
+        *("lai chau", "lam dong", "lang son", "lao cai", "long an", "nam dinh", "nghe an", "ninh binh", "ninh thuan"),
+        *("phu tho", "phu yen", "quang binh", "quang nam", "quang ngai", "quang ninh", "quang tri", "soc trang"),
+        *("son la", "tay ninh", "thai binh", "thai nguyen", "thanh hoa", "thua thien hue", "hue", "tien giang"),
+        *("tra vinh", "tuyen quang", "vinh long", "vinh phuc", "yen bai"),
+    )
+)
+_PROVINCE_OF = re.compile(r"\b(?:tinh|thanh pho|tp) ((?:\w+ ){0,3}\w+)$")
 EXPANSIONS = (
     (r"\bubnd\b", "uy ban nhan dan"),
     (r"\btp\b", "thanh pho"),
@@ -33,6 +49,7 @@ def plain(text: str) -> str:
     return " ".join(re.sub(r"[\W_]+", " ", bare.casefold()).split())
 
 
+@lru_cache(maxsize=2048)  # The roster's names are asked for with every signature.
 def agency_key(name: str) -> str:
     """Return a name for matching agencies: as `plain`, abbreviations written out, the province's name dropped."""
     key = plain(name)
@@ -93,26 +110,36 @@ def match_signer(signer: Signer | None, roster: Roster) -> SignerMatch | None:
 
     A common name equal to a name or alias on the roster is the organisation's; otherwise the certificate is a
     person's, and its units, smallest first, or its organisation name the agency (government certificates do not say
-    "person" or "organisation" in any field). Edges: no signer, or nobody on the roster, gives None.
+    "person" or "organisation" in any field). Edges: no signer, or nobody on the roster, gives None; so does a name
+    that two agencies share, or one on a certificate of another province, since only a pin can tell those apart.
     """
     if signer is None:
         return None
     for agency in roster.agencies:
         if signer.certificate_sha256 and signer.certificate_sha256.lower() in agency.certificates:
             return SignerMatch(agency.id, "organisation", "pin")
-    by_key: dict[str, str] = {}
-    for agency in roster.agencies:
-        for name in (agency.name, *agency.aliases):
-            by_key.setdefault(agency_key(name), agency.id)
-    by_key.pop("", None)
-    named = by_key.get(agency_key(signer.common_name))
-    if named is not None:
-        return SignerMatch(named, "organisation", "name")
+    if of_another_province(signer):
+        return None
+    found = agency_by_name(signer.common_name, roster)
+    if found is not None:
+        return SignerMatch(found.id, "organisation", "name")
     for unit in (*reversed(signer.organizational_units), signer.organization):
-        named = by_key.get(agency_key(unit))
-        if named is not None:
-            return SignerMatch(named, "person", "unit")
+        found = agency_by_name(unit, roster)
+        if found is not None:
+            return SignerMatch(found.id, "person", "unit")
     return None
+
+
+def of_another_province(signer: Signer) -> bool:
+    """Whether a certificate says that its holder is of another province and nowhere that he is of ours."""
+    fields = [plain(one) for one in (signer.organization, *signer.organizational_units, signer.locality)]
+    if any("binh thuan" in one for one in (*fields, plain(signer.common_name))):
+        return False
+    for one in fields:
+        found = _PROVINCE_OF.search(one)
+        if one in OTHER_PROVINCES or (found is not None and found[1] in OTHER_PROVINCES):
+            return True
+    return False
 
 
 def agency_by_mailbox(addresses: Iterable[str], roster: Roster) -> tuple[Agency, str] | None:
@@ -137,14 +164,17 @@ def agency_by_organ_id(organ_ids: Iterable[str], roster: Roster) -> Agency | Non
 
 
 def agency_by_name(name: str, roster: Roster) -> Agency | None:
-    """Return the agency whose name or alias is `name` after normalising; None for an empty or unknown name."""
+    """
+    Return the agency whose name or alias is `name` after normalising.
+
+    Edges: None for an empty or unknown name, and for one that two agencies share without its marks: taking the first
+    would book one agency's form under the other.
+    """
     wanted = agency_key(name)
     if not wanted:
         return None
-    for agency in roster.agencies:
-        if wanted in (agency_key(one) for one in (agency.name, *agency.aliases)):
-            return agency
-    return None
+    bearing = [one for one in roster.agencies if wanted in (agency_key(name) for name in (one.name, *one.aliases))]
+    return bearing[0] if len(bearing) == 1 else None
 
 
 def recognise(

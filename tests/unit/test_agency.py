@@ -137,3 +137,39 @@ def test_nobody_known_is_nobody() -> None:
     found = ask(signed_by("CÔNG TY X"), addresses=("a@b.example",))
 
     assert (found.agency_id, found.signed_by) == (None, (None,))
+
+
+@pytest.mark.parametrize(
+    "signer",
+    [
+        Signer(common_name="SỞ NỘI VỤ", organization="ỦY BAN NHÂN DÂN TỈNH BÌNH DƯƠNG", locality="Bình Dương"),
+        Signer(common_name="Sở Nội vụ", organization="UBND Thành phố Hồ Chí Minh"),
+        Signer(common_name="Sở Nội vụ", locality="Đồng Nai"),
+        Signer(common_name="Nguyễn Văn A", organizational_units=("Sở Nội vụ",), organization="UBND tỉnh Lâm Đồng"),
+    ],
+)
+def test_another_provinces_department_of_the_same_name_is_nobody_here(signer: Signer) -> None:
+    """The government's authority certifies a "Sở Nội vụ" in every province; only the other fields tell them apart."""
+    assert match_signer(signer, ROSTER) is None
+
+
+def test_a_seat_elsewhere_takes_no_agency_of_ours_away() -> None:
+    """A certificate that names our province is ours whatever city it was issued in."""
+    signer = Signer(common_name="SỞ NỘI VỤ", organization="UBND tỉnh Bình Thuận", locality="Hà Nội")
+
+    assert match_signer(signer, ROSTER) is not None
+
+
+def test_a_name_that_two_agencies_share_without_marks_names_neither() -> None:
+    """Without its marks a name may be another's; only a pin tells them apart."""
+    from dataclasses import replace
+
+    roster = Roster((SNV, replace(SNV, id="snvx", name="Sở Nơi Vũ", aliases=(), mailboxes=(), organ_ids=())))
+
+    assert match_signer(Signer(common_name="SỞ NỘI VỤ"), roster) is None
+
+
+@pytest.mark.parametrize("name", ["Sở Nộі vụ", "Sо Noi vu", "S\u200bở Nội vụ", "ＳỞ NỘI VỤ"])
+def test_a_name_in_letters_that_only_look_alike_is_another_name(name: str) -> None:
+    """Cyrillic і and о, a zero width space, full width letters."""
+    assert match_signer(Signer(common_name=name), ROSTER) is None
