@@ -198,6 +198,9 @@ def _read(source: bytes, start: int, limit: int, depth: int) -> Element:
                 break
         if position >= limit:
             raise Asn1Error("the element's header is cut off")
+        if number < 0x1F or source[start + 1] == 0x80:
+            # Two spellings of one tag would let two readers see two things (X.690, 8.1.2.2 and 8.1.2.4.2).
+            raise Asn1Error("a tag number is not written the one way it may be")
         length = source[position]
         position += 1
         tag |= number << 8

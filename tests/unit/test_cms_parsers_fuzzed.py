@@ -128,6 +128,13 @@ def test_der_of_what_was_read_reads_again(data: bytes) -> None:
     assert asn1.to_der(asn1.only(der)) == der
 
 
+@pytest.mark.parametrize("data", [b"\x5f\x00\x00", b"\x5f\x1e\x00", b"\x5f\x80\x1f\x00"])
+def test_a_tag_number_has_one_spelling(data: bytes) -> None:
+    """Small numbers in the long form, or with leading zeros, were once written back as another element."""
+    with pytest.raises(asn1.Asn1Error):
+        asn1.read(data)
+
+
 @FEW
 @given(st.integers(0, 2).flatmap(lambda _: damaged(messages())))
 def test_damaged_messages_end_in_a_judgement(pair: tuple[bytes, bytes]) -> None:
