@@ -117,7 +117,7 @@ class _Comparison(UsesCompared):
                 continue
             before, after = old.get(number), new.get(number)
             if self._misplaced(number):
-                yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_OF_DAMAGED_FILE", f"object {number}")
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", f"object {number}")
             if is_plumbing(before):
                 before = None
             if is_plumbing(after):

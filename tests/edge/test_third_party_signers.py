@@ -24,8 +24,8 @@ NOT_PASSED = {
     "notpassed-pyhanko-field-drawn-on-black-when-remade.pdf": "FIELD_CHANGED",
     "notpassed-pyhanko-field-drawn-white-when-remade.pdf": "FIELD_CHANGED",
     "notpassed-pyhanko-field-made-a-password.pdf": "FIELD_CHANGED",
-    "notpassed-pyhanko-row-points-at-another-object.pdf": "UPDATE_OF_DAMAGED_FILE",
-    "notpassed-pyhanko-row-with-another-generation.pdf": "UPDATE_OF_DAMAGED_FILE",
+    "notpassed-pyhanko-row-points-at-another-object.pdf": "UPDATE_ROW_WRONG",
+    "notpassed-pyhanko-row-with-another-generation.pdf": "UPDATE_ROW_WRONG",
 }
 
 
