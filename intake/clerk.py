@@ -13,13 +13,11 @@ from intake.console.desk import Done, Extension, Foreseen, Permission, Refused, 
 from intake.filing import WriteLetters, history_of_agency, matter_of, standing_rule
 from intake.flow import current_rules
 from intake.office import Office, Rulebook
+from intake.rejudging import Better, judge_again, judged_better
 from intake.steps.letters import FileLine, write_letter
-from intake.steps.timeliness import judge
 from signatures.report import Verdict
 from storage.accounts import Accounts
 from storage.acting import OPEN_FROM, STATE_AFTER
-from storage.ledger import Rejudged
-from storage.queries import LogFilter
 from storage.records import (
     Account,
     Action,
@@ -34,8 +32,14 @@ from storage.records import (
     Why,
 )
 
-# Accepting against one of these is the council's risk, so two persons carry it.
-TWO_PERSON_REASONS = frozenset({"AFTER_GRACE", "AGENCY_MISMATCH", "SEVERAL_AGENCIES_SIGNED", "TIME_UNCERTAIN"})
+# Accepting against one of these is the council's risk, so two persons carry it: the time, and whose form it is.
+TWO_PERSON_REASONS = frozenset(
+    (
+        *("AFTER_GRACE", "TIME_UNCERTAIN", "CLOCKS_DISAGREE_ON_CUT_OFF"),
+        *("AGENCY_MISMATCH", "SEVERAL_AGENCIES_SIGNED", "SIGNER_NOT_ON_ROSTER", "AGENCY_UNKNOWN"),
+        *("FORM_OF_ANOTHER_AGENCY", "SAME_FORM_TAKEN_BACK"),
+    )
+)
 QUARANTINED = frozenset({"MALWARE_FOUND"})
 
 
@@ -127,15 +131,10 @@ class OfficeClerk:
                 remedy="A cut-off is only ever moved in the agencies' favour; name a later instant with its zone.",
             )
         moved = msgspec.structs.replace(book.file.campaign, closes=closes)
-        shifts = []
-        for one in self._judged(book):
-            # The delivery's own moment: `counted_at` may be an earlier version's.
-            own = min(one.received_at, one.received_at_earliest or one.received_at)
-            before = one.timeliness or judge(own, book.file.campaign)
-            after = judge(own, moved)
-            if before is not after:
-                shifts.append(Shift(one.id, one.receipt_no, one.agency, one.received_at, before, after))
-        return tuple(shifts)
+        return tuple(
+            Shift(one.delivery.id, one.delivery.receipt_no, one.delivery.agency, one.delivery.received_at, *_both(one))
+            for one in judged_better(self._office, moved)
+        )
 
     def extend(self, extension: Extension) -> None:
         """
@@ -148,7 +147,7 @@ class OfficeClerk:
         account = self._accounts.usable(extension.by)
         if account.role is not Role.ADMIN and account.role is not Role.CLERK:
             raise Refused(f"{extension.by} may only look", remedy="Ask an account with the role clerk or admin.")
-        shifts = self.foresee_extension(extension.closes)
+        self.foresee_extension(extension.closes)
         file = extend_closes(
             office.rules.book().file,
             closes=extension.closes,
@@ -156,38 +155,17 @@ class OfficeClerk:
             on=extension.approved_on,
             basis=extension.basis,
         )
-        now = office.clock()
         note = (
             f"closes moved to {extension.closes.isoformat()} by {extension.by};"
             f" approved by {extension.approved_by}: {extension.basis}"
         )
-        office.ledger.record_campaign(file.campaign.id, file.digest, file.text, by=extension.by, note=note, at=now)
-        quiet = []
-        for shift in shifts:
-            delivery = office.ledger.delivery(shift.delivery_id)
-            if delivery.state is State.HELD:
-                office.ledger.act(
-                    delivery.id,
-                    Action.RETRY,
-                    by=extension.by,
-                    reason="CLOSES_EXTENDED",
-                    note=note,
-                    at=now,
-                    needs_two=False,
-                    receipt_prefix=file.campaign.receipt_prefix,
-                    write_letters=lambda _receipt: (),
-                )
-            else:
-                counted = delivery.counted_at
-                again = judge(counted, file.campaign) if counted is not None else None
-                quiet.append(Rejudged(delivery.id, shift.after, counted, again))
-        if quiet:
-            office.ledger.rejudge(quiet, by=extension.by, note=note, at=now)
-
-    def _judged(self, book: Rulebook) -> Sequence[Delivery]:
-        """Return the campaign's deliveries that have a timeliness."""
-        found = self._office.queries.deliveries(LogFilter(campaign=book.file.campaign.id, limit=None))
-        return [one for one in found if one.timeliness is not None]
+        judge_again(office, file.campaign, by=extension.by, note=note)
+        at = office.clock()
+        if not office.ledger.record_campaign(
+            file.campaign.id, file.digest, file.text, by=extension.by, note=note, at=at
+        ):
+            # The daemon saw the new file first and recorded it; who moved the cut-off is told all the same.
+            office.ledger.note("campaign_extended", {"note": note}, actor=extension.by, at=at)
 
     def _clerk(self, by: str) -> Account:
         account = self._accounts.usable(by)
@@ -292,6 +270,10 @@ class OfficeClerk:
             return (write_letter(matter, receipt),)
 
         return write
+
+
+def _both(one: Better) -> tuple[Timeliness, Timeliness]:
+    return one.before, one.after
 
 
 def _kept(delivery: Delivery) -> tuple[Why, ...]:

@@ -27,6 +27,7 @@ from intake.filing import (
 )
 from intake.office import Office, Rulebook
 from intake.ports import CarryResult, Courier, Source, SourceError
+from intake.rejudging import judge_again, take_earlier_moments
 from intake.steps.decide import decide
 from intake.steps.examined import Examination
 from intake.steps.timeliness import Timing, judge, judge_delivery
@@ -107,6 +108,11 @@ def receive(office: Office, source: Source) -> Looked:
         log.info("remark", source=source.name, code=remark.code, about=remark.detail)
     counts = {"received": received, "postponed": len(failed_items), "remarks": len(source.remarks)}
     office.ledger.source_ok(source.name, office.clock(), counts)
+    try:
+        take_earlier_moments(office, office.rules.book().file.campaign)
+    except OfficeError as error:
+        # The look itself was good, and the next one does this again.
+        log.warning("earlier_moments_wait", source=source.name, why=str(error), remedy=error.remedy)
     return Looked(source.name, received, failed_items[0] if failed_items else None)
 
 
@@ -165,10 +171,11 @@ def take_in(office: Office) -> Delivery | None:
     The attempt is counted before it is made, so what kills its examiner is shelved for a person at the cap and
     the next one goes on.
     """
+    # Before the claim: rules that changed may bring back what was held by the old ones.
+    book = current_rules(office)
     with office.ledger.claim(attempt_cap=office.settings.examination.attempts) as claim:
         if claim is None:
             return None
-        book = current_rules(office)
         if claim.exhausted:
             return _shelve(office, book, claim, Why("EXAMINATION_GAVE_UP", f"{claim.delivery.attempts} attempts"))
         if (found := _malware(office, claim.delivery)) is not None:
@@ -290,10 +297,17 @@ def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examin
 
 
 def current_rules(office: Office) -> Rulebook:
-    """Return the rulebook in force; a campaign file that changed is recorded as a new version before it is applied."""
+    """
+    Return the rulebook in force; a campaign file that changed is recorded as a new version before it is applied.
+
+    Cut-offs that moved in the agencies' favour are applied to what was judged by the old ones, whoever moved them.
+    """
     book = office.rules.book()
     campaign = book.file.campaign
-    if office.ledger.current_campaign_version(campaign.id) != book.digest:
+    before = office.ledger.current_campaign_version(campaign.id)
+    if before != book.digest:
+        if before is not None:
+            judge_again(office, campaign, by="machine", note=f"version {campaign.version}, as the file says")
         office.ledger.record_campaign(
             campaign.id,
             book.digest,
@@ -327,7 +341,7 @@ def _task(office: Office, book: Rulebook, delivery: Delivery) -> ExaminationTask
 def _move_earlier(office: Office, book: Rulebook, original: str, timing: Timing) -> None:
     """Let a copy that came earlier by another way move its original's counted time earlier; nothing moves it later."""
     first = office.ledger.delivery(original)
-    if timing.counted_at < (first.counted_at or first.received_at):
+    if not timing.uncertain and timing.counted_at < (first.counted_at or first.received_at):
         own = first.timeliness or judge(first.received_at, book.file.campaign)
         office.ledger.rejudge(
             [Rejudged(first.id, own, timing.counted_at, timing.timeliness)],

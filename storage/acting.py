@@ -25,6 +25,9 @@ from storage.versions import succession
 PASSED = "passed"
 """The one signature verdict (signatures.report.Verdict.PASSED) that one person alone may accept on."""
 
+REVOKED = "SIGNER_REVOKED"
+"""The reason (config/reasons/intake.toml) with which a form is accepted by nobody, as with a failed signature."""
+
 OPEN_FROM: Mapping[Action, frozenset[State]] = MappingProxyType(
     {
         Action.ACCEPT: frozenset({State.HELD}),
@@ -136,12 +139,16 @@ def pending_of(row: Row[Any]) -> PendingApproval:
 
 
 def _check_person(pages: Pages, name: str) -> None:
-    account = pages.connection.execute(select(accounts).where(accounts.c.name == name)).first()
-    if account is None or account.disabled or account.role == Role.VIEWER.value:
+    if not _may_decide(pages, name):
         raise NotOpen(
             f"{name!r} is no account that may decide",
             remedy="Use an existing account with the role clerk or admin (`intake user list`).",
         )
+
+
+def _may_decide(pages: Pages, name: str) -> bool:
+    account = pages.connection.execute(select(accounts).where(accounts.c.name == name)).first()
+    return account is not None and not account.disabled and account.role != Role.VIEWER.value
 
 
 def _check_open(delivery: Delivery, asked: Asked) -> None:
@@ -154,7 +161,8 @@ def _check_open(delivery: Delivery, asked: Asked) -> None:
         )
     if asked.action is not Action.ACCEPT:
         return
-    if delivery.signature is None or delivery.signature == FAILED:
+    revoked = any(one.code == REVOKED for one in delivery.reasons)
+    if delivery.signature is None or delivery.signature == FAILED or revoked:
         raise NotOpen(
             f"{ref} cannot be accepted by anybody: its signature "
             + ("does not hold" if delivery.signature else "was never examined"),
@@ -186,7 +194,11 @@ def _first_asking(pages: Pages, delivery: Delivery, asked: Asked, target: str | 
     first = pages.connection.execute(wanted).first()
     if first is None:
         return None
-    if first.asked_by == asked.by:
+    if not _may_decide(pages, first.asked_by):
+        # An account that was closed in between (lost, or its owner left) carries nothing any more: begin again.
+        close_approvals(pages, delivery.id, "void", at=asked.at, by=asked.by)
+        return None
+    if first.asked_by.casefold() == asked.by.casefold():
         raise NotOpen(
             f"{asked.by} has asked for this already, and a second person must repeat it",
             remedy="Ask a colleague with an account of their own to look at it and do the same.",

@@ -151,6 +151,14 @@ class Ledger:
         )
         return self._select(deliveries.c.id.in_(holding.union(of_its_own)))
 
+    def counted_later_than_received(self) -> tuple[Delivery, ...]:
+        """
+        Deliveries that are judged by a later moment than the one they are now known to have come at, oldest first.
+
+        Only an alias with an earlier moment makes one; a judgement never counts later than the moment of receipt.
+        """
+        return self._select(deliveries.c.counted_at > deliveries.c.received_at)
+
     def by_message_id(self, message_id: str) -> tuple[Delivery, ...]:
         """Deliveries whose mail carried this Message-ID, oldest first; never an identity."""
         return self._select(deliveries.c.message_id == message_id)

@@ -200,14 +200,15 @@ def decide(
     if by_mail:
         reasons.append(Why("SIGNED_BY_MAIL"))
     reasons += _about_others(examination, form)
-    reasons += _about_agency(delivery, recognition, roster, timing.counted_at)
+    has_form = any(one.state is State.FILED and one.operative for one in history.versions)
+    reasons += _about_agency(delivery, recognition, roster, timing.counted_at, has_form=has_form)
     reasons += _about_form(form, campaign, recognition, roster)
     companion = _companion(examination, form)
     if companion is not None:
         reasons.append(Why("ANSWERS_FROM_COMPANION", companion.name or ""))
     if timing.timeliness is Timeliness.AFTER_GRACE:
         reasons.append(Why("AFTER_GRACE"))
-    if any(one.state is State.FILED and one.operative for one in history.versions):
+    if has_form:
         reasons.append(Why("NEW_VERSION"))
     taken_back = _taken_back(recognition, history)
     if taken_back is not None:
@@ -496,14 +497,23 @@ def _about_others(examination: Examination, form: ExaminedFile) -> list[Why]:
     return found
 
 
-def _about_agency(delivery: Delivery, recognition: Recognition, roster: Roster, at: datetime) -> list[Why]:
-    """Return what the roster says of the sender."""
+def _about_agency(
+    delivery: Delivery, recognition: Recognition, roster: Roster, at: datetime, *, has_form: bool
+) -> list[Why]:
+    """
+    Return what the roster says of the sender.
+
+    An agency without a registered mailbox is known by its signature alone. That is enough for a first form, and not
+    for one that takes the place of another: whoever has an older signed file could send it.
+    """
     agency = roster.get(recognition.agency_id)
     if agency is None:
         return [Why("AGENCY_UNKNOWN", delivery.sender)]
     found = []
     if not agency.is_valid_on(at.date()):
         found.append(Why("AGENCY_NOT_VALID", f"{agency.id}; successor {agency.successor or 'none'}"))
+    if has_form and delivery.channel is Channel.MAIL and not agency.mailboxes:
+        found.append(Why("SENDER_NOT_REGISTERED", agency.id))
     if agency.channel == "qlvb" and delivery.channel is Channel.MAIL:
         found.append(Why("WRONG_CHANNEL", "qlvb"))
     return found

@@ -1,0 +1,122 @@
+"""What is judged again when cut-offs move, or when an earlier moment of something received comes to light."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+
+from config.campaign import Campaign
+from intake.office import Office
+from intake.steps.timeliness import judge
+from storage.acting import NotOpen
+from storage.ledger import Rejudged
+from storage.queries import LogFilter
+from storage.records import Action, Delivery, State, Timeliness
+
+log = structlog.get_logger()
+
+_ORDER = (Timeliness.ON_TIME, Timeliness.IN_GRACE, Timeliness.AFTER_GRACE)
+
+
+@dataclass(frozen=True, slots=True)
+class Better:
+    """A delivery that the present rules judge better than it was judged before."""
+
+    delivery: Delivery
+    before: Timeliness
+    after: Timeliness
+
+
+def judged_better(office: Office, campaign: Campaign) -> tuple[Better, ...]:
+    """
+    Return the deliveries whose own timeliness is better by `campaign`'s cut-offs than recorded, oldest first.
+
+    Never worse: a cut-off that moves back, or a clock that a person decided by, takes nothing from anybody.
+    """
+    found = office.queries.deliveries(LogFilter(campaign=campaign.id, limit=None))
+    better = []
+    for one in found:
+        if one.timeliness is None or one.timeliness is Timeliness.ON_TIME:
+            continue
+        after = judge(_own_moment(one), campaign)
+        if _ORDER.index(after) < _ORDER.index(one.timeliness):
+            better.append(Better(one, one.timeliness, after))
+    return tuple(sorted(better, key=lambda one: (one.delivery.received_at, one.delivery.id)))
+
+
+def judge_again(office: Office, campaign: Campaign, *, by: str, note: str) -> int:
+    """
+    Judge again what `campaign`'s cut-offs now judge better; returns how many deliveries that touched.
+
+    What is held is examined anew by the same rules and answered again; what was decided keeps its standing and gets
+    its new reading. Repeated, it finds nothing more to do, so it stands before the record of the new version: dying
+    between the two loses nobody his extension.
+    """
+    better = judged_better(office, campaign)
+    _apply(office, campaign, better, by=by, note=note)
+    return len(better)
+
+
+def take_earlier_moments(office: Office, campaign: Campaign) -> int:
+    """
+    Judge again what is now known to have come earlier than it was judged by; returns how many that touched.
+
+    The same bytes were met again under another key with an earlier moment of receipt (storage/receiving.py): a copy
+    of a mail got a later INTERNALDATE and was seen first. Nobody is late by the order in which we look.
+    """
+    moved = office.ledger.counted_later_than_received()
+    note = "the same bytes came earlier than was known"
+    for one in moved:
+        counted = judge(one.received_at, campaign)
+        own = min(one.timeliness or counted, counted, key=_ORDER.index)
+        touched = [Rejudged(one.id, own, one.received_at, counted)]
+        if one.agency is not None and one.campaign == campaign.id and campaign.resubmission_time == "first":
+            for heir in office.ledger.versions(campaign.id, one.agency):
+                later = heir.counted_at is not None and heir.counted_at > one.received_at
+                if heir.operative and heir.id != one.id and later and one.state is State.FILED:
+                    touched.append(Rejudged(heir.id, heir.timeliness or counted, one.received_at, counted))
+        office.ledger.rejudge(touched, by="machine", note=note, at=office.clock())
+        if one.state is State.HELD and any(why.code == "AFTER_GRACE" for why in one.reasons):
+            _examine_again(office, campaign, one, by="machine", reason="CAME_EARLIER", note=note)
+    return len(moved)
+
+
+def _apply(office: Office, campaign: Campaign, better: Sequence[Better], *, by: str, note: str) -> None:
+    quiet = []
+    for one in better:
+        delivery = one.delivery
+        if delivery.state is State.HELD:
+            _examine_again(office, campaign, delivery, by=by, reason="CLOSES_EXTENDED", note=note)
+        elif delivery.state is not State.RECEIVED:
+            counted = delivery.counted_at
+            again = judge(counted, campaign) if counted is not None else one.after
+            again = min(delivery.counted_timeliness or again, again, key=_ORDER.index)
+            quiet.append(Rejudged(delivery.id, one.after, counted, again))
+    if quiet:
+        office.ledger.rejudge(quiet, by=by, note=note, at=office.clock())
+
+
+def _examine_again(office: Office, campaign: Campaign, delivery: Delivery, *, by: str, reason: str, note: str) -> None:
+    try:
+        office.ledger.act(
+            delivery.id,
+            Action.RETRY,
+            by=by,
+            reason=reason,
+            note=note,
+            at=office.clock(),
+            needs_two=False,
+            receipt_prefix=campaign.receipt_prefix,
+            write_letters=lambda _receipt: (),
+        )
+    except NotOpen as why:
+        # Another worker was first, or a person has decided meanwhile.
+        log.info("not_examined_again", delivery=delivery.id, why=str(why))
+
+
+def _own_moment(one: Delivery) -> datetime:
+    """Return the delivery's own moment in the sender's favour; `counted_at` may be an earlier version's."""
+    return min(one.received_at, one.received_at_earliest or one.received_at)
