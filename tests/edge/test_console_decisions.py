@@ -184,10 +184,12 @@ def test_a_flaw_in_the_form_is_said_beside_it(
     assert bureau.office.ledger.delivery(held.id).state is State.HELD
 
 
-def test_a_clerk_names_the_agency_where_the_machine_found_none(bureau: Bureau, clerk: Visitor) -> None:
-    """Then the form stands for that agency on the board."""
+def test_two_clerks_name_the_agency_where_the_machine_found_none(bureau: Bureau, place: str) -> None:
+    """Then the form stands for that agency on the board; one alone could give a stranger's form to anybody."""
     held = bureau.held("AGENCY_UNKNOWN", agency=None)
-    decide(clerk, held.id, "accept", reason="CLERK_AGENCY_CONFIRMED", target="stc")
+    decide(signed_in(place, "vanthu"), held.id, "accept", reason="CLERK_AGENCY_CONFIRMED", target="stc")
+    assert bureau.office.ledger.delivery(held.id).state is State.HELD
+    decide(signed_in(place, "vanthu2"), held.id, "accept", reason="CLERK_AGENCY_CONFIRMED", target="stc")
     after = bureau.office.ledger.delivery(held.id)
     assert (after.state, after.agency) == (State.FILED, "stc")
 
