@@ -84,6 +84,15 @@ def judge_in_processes(
     return tuple(reports[index] for index in range(len(paths)))
 
 
+def _address_space() -> int:
+    """Return the size of this process' address space in bytes; 0 where the kernel does not tell (proc(5), statm)."""
+    try:
+        pages = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0])
+    except (OSError, ValueError, IndexError):
+        return 0
+    return pages * resource.getpagesize()
+
+
 def _start(
     context: ForkContext,
     paths: Sequence[Path],
@@ -163,7 +172,9 @@ def _work(
 ) -> None:
     parents_end.close()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_AS, (BYTES_PER_WORKER, BYTES_PER_WORKER))
+    # A fork begins with its parent's address space, which may be large by itself: the limit is what it may add.
+    limit = _address_space() + BYTES_PER_WORKER
+    resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     while True:
         try:

@@ -237,3 +237,19 @@ def test_the_json_document_has_the_contracts_shape(folder: Path) -> None:
     assert signature["covers"] == "whole"
     assert signature["claimed_at"] == "2019-09-10T10:00:00+07:00"
     assert document["tool"].startswith("phieu-intake")
+
+
+def test_a_large_parent_leaves_its_workers_room(tmp_path: Path) -> None:
+    """The limit is what a worker may add to the address space that it inherits, not what it may have."""
+    import mmap
+
+    from signatures.verify_many import BYTES_PER_WORKER
+
+    file = tmp_path / "a.txt"
+    file.write_bytes(b"text")
+    question = Question(at=NOW)
+    with mmap.mmap(-1, BYTES_PER_WORKER + (64 << 20)):
+        reports = inspect_paths([file], question)
+
+    assert [one.verdict for one in reports] == [Verdict.UNSIGNED]
+    assert [reason.code for one in reports for reason in one.reasons] == []
