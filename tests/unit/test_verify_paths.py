@@ -246,7 +246,7 @@ def test_a_large_parent_leaves_its_workers_room(tmp_path: Path) -> None:
     from signatures.verify_many import BYTES_PER_WORKER
 
     file = tmp_path / "a.txt"
-    file.write_bytes(b"text")
+    file.write_bytes(b"text " * (8 << 20))
     question = Question(at=NOW)
     with mmap.mmap(-1, BYTES_PER_WORKER + (64 << 20)):
         reports = inspect_paths([file], question)
