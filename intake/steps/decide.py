@@ -29,7 +29,7 @@ REMARKS_ONLY = frozenset(
         *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE", "SENDER_ADVICE", "SENDER_DKIM"),
         *("SIZE_DISAGREES", "INTERNALDATE_MISSING", "MAILBOX_RENUMBERED"),
         *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
-        *("FORM_HAS_FLAWS", "NEW_VERSION"),
+        *("FORM_HAS_FLAWS", "FORM_BY_NAME_ONLY", "NEW_VERSION"),
     )
 )
 
@@ -202,7 +202,8 @@ def decide(
     reasons += _about_others(examination, form)
     has_form = any(one.state is State.FILED and one.operative for one in history.versions)
     reasons += _about_agency(delivery, recognition, roster, timing.counted_at, has_form=has_form)
-    reasons += _about_form(form, campaign, recognition, roster)
+    first = not any(one.state is State.FILED for one in history.versions)
+    reasons += _about_form(form, campaign, recognition, roster, named=first and _is_named_as_form(form, examination))
     companion = _companion(examination, form)
     if companion is not None:
         reasons.append(Why("ANSWERS_FROM_COMPANION", companion.name or ""))
@@ -519,24 +520,32 @@ def _about_agency(
     return found
 
 
-def _about_form(form: ExaminedFile, campaign: Campaign, recognition: Recognition, roster: Roster) -> list[Why]:
+def _is_named_as_form(form: ExaminedFile, examination: Examination) -> bool:
+    """Whether the sender calls this file the form: by its name, or by the subject where its text says nothing of it."""
+    return "name" in form.signals or (examination.subject_signal and "text" not in form.signals)
+
+
+def _about_form(
+    form: ExaminedFile, campaign: Campaign, recognition: Recognition, roster: Roster, *, named: bool
+) -> list[Why]:
     """
     Return what the form's own words and answers say.
 
     A good signature says who signed, not what: any signed document of an agency that was once published could be
-    renamed and sent under its name. So only what shows itself as the form is filed by the machine.
+    renamed and sent under its name. So what shows itself as the form (tags, title) is filed; what the sender only
+    `named` so is filed as an agency's first submission, with a remark, and never takes the place of one that was filed.
+    A covering letter, which speaks of the form and is not called so, waits for a person.
     """
     facts = form.form
     if facts is None:
         return []
     found = []
-    if not facts.text.strip() and not facts.is_form:
-        found.append(Why("TEXT_UNREADABLE", form.name or ""))
-    elif not {"tag", "title"} & set(form.signals):
-        found.append(Why("FORM_NOT_CERTAIN", form.name or ""))
-    named = agency_by_name(facts.agency_name or "", roster)
-    if named is not None and recognition.agency_id is not None and named.id != recognition.agency_id:
-        found.append(Why("FORM_OF_ANOTHER_AGENCY", named.id))
+    if not {"tag", "title"} & set(form.signals):
+        doubt = "FORM_NOT_CERTAIN" if facts.text.strip() or facts.is_form else "TEXT_UNREADABLE"
+        found.append(Why("FORM_BY_NAME_ONLY" if named else doubt, form.name or ""))
+    author = agency_by_name(facts.agency_name or "", roster)
+    if author is not None and recognition.agency_id is not None and author.id != recognition.agency_id:
+        found.append(Why("FORM_OF_ANOTHER_AGENCY", author.id))
     if facts.year is not None and facts.year != campaign.data_to.year:
         found.append(Why("WRONG_YEAR", f"{facts.year}, asked for {campaign.data_to.year}"))
     if facts.flaws:

@@ -234,15 +234,36 @@ def test_a_copy_with_a_doubtful_earlier_moment_waits_for_a_person() -> None:
         (("name",), "", "TEXT_UNREADABLE"),
     ],
 )
-def test_a_signed_document_that_is_not_seen_to_be_the_form_is_held(
+def test_what_is_not_seen_to_be_the_form_never_takes_a_filed_forms_place(
     signals: tuple[str, ...], text: str, code: str
 ) -> None:
     """Any signed document of an agency can be renamed and sent under its name: the signature says who, not what."""
     file = a_file(form=FormFacts(False, text), signals=signals)
+    filed = a_delivery(id="d0", state=State.FILED, agency="snv", operative=True)
+
+    decision = ask(examination=an_examination(file), history=History(versions=(filed,)))
+
+    assert (decision.state, codes(decision), decision.signature) == (State.HELD, {code, "NEW_VERSION"}, Verdict.PASSED)
+
+
+@pytest.mark.parametrize(
+    ("signals", "text", "state", "code"),
+    [
+        (("name",), "Bảng điểm", State.FILED, "FORM_BY_NAME_ONLY"),
+        (("name",), "", State.FILED, "FORM_BY_NAME_ONLY"),
+        ((), "Bảng điểm", State.FILED, "FORM_BY_NAME_ONLY"),
+        (("text",), "V/v gửi Phiếu đánh giá", State.HELD, "FORM_NOT_CERTAIN"),
+    ],
+)
+def test_a_first_submission_that_its_sender_calls_the_form_is_taken_and_remarked(
+    signals: tuple[str, ...], text: str, state: State, code: str
+) -> None:
+    """A campaign word in subject or file name makes a submission; a covering letter that only speaks of it waits."""
+    file = a_file(form=FormFacts(False, text), signals=signals)
 
     decision = ask(examination=an_examination(file))
 
-    assert (decision.state, codes(decision), decision.signature) == (State.HELD, {code}, Verdict.PASSED)
+    assert (decision.state, codes(decision)) == (state, {code})
 
 
 def test_a_form_that_names_another_agency_is_held() -> None:
