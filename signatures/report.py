@@ -95,7 +95,8 @@ class SignatureFinding:
     `intact` is cryptography and bytes alone (None: could not be decided); `trusted` is None where
     certificates were not judged. Times are aware. `evidence` holds the DER of what was used to judge
     (chain certificates, CRLs, OCSP answers), as (kind, der) with kind in certificate | crl | ocsp | timestamp.
-    `pages` lists (page number from 1, rectangle in points or None) of visible changes after signing.
+    `pages` lists (page number from 1, rectangle in points or None) of visible changes after signing, `revision_end` is
+    where the signed revision of a PDF ends in bytes, so that both renderings can be drawn.
     """
 
     name: str
@@ -117,6 +118,7 @@ class SignatureFinding:
     reasons: tuple[Reason, ...] = ()
     pages: tuple[tuple[int, tuple[float, float, float, float] | None], ...] = ()
     evidence: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
+    revision_end: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

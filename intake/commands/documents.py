@@ -25,6 +25,7 @@ LoadSettings = Callable[[], Settings]
 @click.option("--content", type=click.Path(), help="What a detached signature is over.")
 @click.option("--revocation", type=click.Choice(["hard", "soft", "off"]), default="hard", show_default=True)
 @click.option("--report", "report_file", type=click.Path(dir_okay=False), help="Write an ETSI TS 119 102-2 report.")
+@click.option("--pictures", type=click.Path(file_okay=False), help="Draw visibly changed pages, signed and now.")
 @office_command
 def verify(
     _settings: LoadSettings,
@@ -36,6 +37,7 @@ def verify(
     content: str | None,
     revocation: str,
     report_file: str | None,
+    pictures: str | None,
 ) -> int:
     """Verify signed files of any supported kind."""
     from signatures.question import Question, RevocationRule
@@ -58,11 +60,22 @@ def verify(
     document = as_document(reports, question)
     if report_file:
         _write_report(Path(report_file), reports, question)
+    if pictures:
+        _draw(found, reports, Path(pictures))
     if as_json:
         print_json(document)
     else:
         _tell(document)
     return 0 if all(_all_passed(one) for one in document["files"]) else 1
+
+
+def _draw(paths: list[Path], reports: tuple[Any, ...], folder: Path) -> None:
+    from intake.pictures import draw_changes
+
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, report in zip(paths, reports, strict=True):
+        for picture in draw_changes(path, report, folder):
+            click.echo(f"{picture}", err=True)
 
 
 def _all_passed(file: dict[str, Any]) -> bool:

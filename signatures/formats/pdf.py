@@ -399,7 +399,7 @@ def _finding_of(case: _Case, finding: SignatureFinding) -> SignatureFinding:
             changed_after=ChangedAfter.UNKNOWN,
             reasons=tuple(dict.fromkeys((*guarded.problems, *finding.reasons))),
         )
-    finding = replace(finding, kind=kind, covers=guarded.covers)
+    finding = replace(finding, kind=kind, covers=guarded.covers, revision_end=guarded.end)
     if changes is None:
         return finding
     reasons = tuple(dict.fromkeys((*finding.reasons, *changes.reasons)))

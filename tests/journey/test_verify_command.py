@@ -68,6 +68,26 @@ def test_the_report_says_the_verdict_in_the_standards_words(
     ]
 
 
+def test_a_visible_change_is_drawn_as_it_was_signed_and_as_it_shows_now(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The clerk compares two pictures with his own eyes."""
+    from intake.cli import run
+    from intake.demo.signing import draw_on_page
+    from tests.offices import a_signed_form
+
+    file = tmp_path / "phieu.pdf"
+    file.write_bytes(draw_on_page(a_signed_form(), "1 0 0 rg 100 400 200 60 re f"))
+
+    status = run(["verify", "--integrity-only", "--pictures", str(tmp_path / "pictures"), str(file)])
+
+    capfd.readouterr()
+    pictures = sorted((tmp_path / "pictures").iterdir())
+    assert status == 1
+    assert [one.name.rpartition("-page-1-")[2] for one in pictures] == ["now.png", "signed.png"]
+    assert pictures[0].read_bytes() != pictures[1].read_bytes()
+
+
 def test_the_report_carries_the_papers_it_rests_on(call: Call, folder: Path) -> None:
     """Written to a folder of their own, its certificates and lists judge the form again."""
     out = folder / "report.xml"
