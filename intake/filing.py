@@ -10,10 +10,11 @@ from config.campaign import Campaign
 from config.settings import Settings
 from intake.office import Office, Rulebook
 from intake.steps.agency import Recognition, recognise
-from intake.steps.decide import Decision, History, choose_form, form_signatures
+from intake.steps.decision import Decision, History
 from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.letters import FileLine, Matter, write_letter
 from intake.steps.timeliness import Timing, judge
+from intake.steps.which_form import choose_form, form_signatures
 from signatures.report import SignatureFinding, Verdict, as_json
 from storage.ledger import Ledger
 from storage.records import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from intake.console.words import TIMELINESS, Tone, signature_word, word
-from intake.steps.decide import REMARKS_ONLY
+from intake.steps.decision import REMARKS_ONLY
 from storage.records import Delivery, State, Why
 
 # Which line a reason belongs to. What stands in none of them is shown in the last line, so nothing is hidden.

@@ -14,7 +14,7 @@ from jinja2 import Environment, StrictUndefined, Template
 from config.campaign import Campaign
 from config.reasons import explain
 from config.roster import Agency
-from intake.steps.decide import REMARKS_ONLY
+from intake.steps.decision import REMARKS_ONLY
 from signatures.report import SignatureFinding, Verdict
 from storage.records import Channel, LetterDraft, LetterKind, Receipt, State, Timeliness, Why
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from intake.steps.agency import SignerMatch
-from intake.steps.decide import Decision, History, decide
+from intake.steps.decide import decide
+from intake.steps.decision import Decision, History
 from intake.steps.examined import FormFacts
 from signatures.report import ChangedAfter, Reason, Revocation, Verdict
 from storage.records import Answer, Channel, State, Timeliness, Why
