@@ -11,20 +11,13 @@ from signatures.asn1 import Asn1Error, read
 from signatures.evidence import Material
 from signatures.formats.pdf_bytes import Guarded, byte_range, guard, signed_view
 from signatures.formats.pdf_changes import changes_after
-from signatures.formats.pdf_fields import (
-    Field,
-    SignatureField,
-    fields_of,
-    removed_signatures,
-    signature_fields,
-    stray_signatures,
-)
-from signatures.formats.pdf_file import NotPdf, PdfFile, Placed, View, unlock
+from signatures.formats.pdf_fields import SignatureField, fields_of, signature_fields
+from signatures.formats.pdf_file import NotPdf, PdfFile, View, unlock
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Changes
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Ref, Stream, Value, text_of
 from signatures.formats.pdf_permissions import Permissions, permissions_of
-from signatures.formats.pdf_roles import uses_of
+from signatures.formats.pdf_strays import Stray, removed_signatures, stray_signatures, taken_out
 from signatures.formats.pdf_x509 import judge_rsa_sha1
 from signatures.question import Document, Question
 from signatures.report import (
@@ -94,9 +87,9 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
     try:
         view = View(file, len(document.data))
     except NotPdf as cause:
-        removed = removed_signatures(file)
-        if removed:
-            broken = tuple(_broken(f"object {number}", "PDF_DAMAGED", str(cause)) for number in removed)
+        damaged = removed_signatures(file)
+        if damaged:
+            broken = tuple(_broken(f"object {number}", "PDF_DAMAGED", str(cause)) for number in damaged)
             return replace(report, verdict=Verdict.FAILED, signatures=broken)
         return replace(report, reasons=(Reason("PDF_DAMAGED", str(cause)),))
     if view.trailer.get("Encrypt") is not None:
@@ -108,35 +101,26 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
     signatures = signature_fields(view, fields_of(view))
     stray = stray_signatures(view, signatures)
     usage_rights = _usage_rights(view)
-    others = [placed for placed in stray if placed.number != usage_rights]
+    others = tuple(one for one in stray if one.number != usage_rights)
     if usage_rights >= 0:
         reasons.append(Reason("USAGE_RIGHTS_ONLY" if not signatures else "USAGE_RIGHTS"))
+    outside = _broken_outside(view, others, question)
     if signatures:
-        reasons.extend(Reason("SIGNATURE_NOT_IN_FORM", f"object {placed.number}") for placed in others)
-        findings = _findings(view, signatures, question) + _broken_outside(view, others, question)
+        removed = taken_out(view, signatures, others, usage_rights)
+        unlisted = [one.number for one in others if one.number not in removed]
+        reasons.extend(Reason("SIGNATURE_NOT_IN_FORM", f"object {number}") for number in unlisted)
+        reasons.extend(Reason("SIGNATURE_REMOVED", f"object {number}") for number in removed)
+        findings = _findings(view, signatures, question) + tuple(outside.values())
+    elif others:
+        findings = tuple(
+            outside.get(one.number) or _proves_nothing(one.number, "SIGNATURE_NOT_IN_FORM") for one in others
+        )
     else:
         findings = tuple(
-            SignatureFinding(
-                name=f"object {placed.number}",
-                kind="pdf",
-                verdict=Verdict.INDETERMINATE,
-                sub_indication=_CONSTRAINTS_FAILURE,
-                reasons=(Reason("SIGNATURE_NOT_IN_FORM", f"object {placed.number}"),),
-            )
-            for placed in others
+            _proves_nothing(number, "SIGNATURE_REMOVED")
+            for number in removed_signatures(file)
+            if number != usage_rights
         )
-        if not findings:
-            findings = tuple(
-                SignatureFinding(
-                    name=f"object {number}",
-                    kind="pdf",
-                    verdict=Verdict.INDETERMINATE,
-                    sub_indication=_CONSTRAINTS_FAILURE,
-                    reasons=(Reason("SIGNATURE_REMOVED", f"object {number}"),),
-                )
-                for number in removed_signatures(file)
-                if number != usage_rights
-            )
     if view.rebuilt:
         reasons.append(Reason("TABLE_OF_CONTENTS_REBUILT"))
     return replace(
@@ -144,27 +128,32 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
     )
 
 
-def _broken_outside(view: View, others: list[Placed], question: Question) -> tuple[SignatureFinding, ...]:
+def _broken_outside(view: View, others: tuple[Stray, ...], question: Question) -> dict[int, SignatureFinding]:
     """
-    Judge signatures that a page shows though the form does not list them; return those that are broken.
+    Judge signatures that a field shows though the form does not list it; return those that are broken.
 
     Some programs count them as signatures of the file, so a broken one must not hide behind a good one. A good one
     proves nothing here: it is only named (SIGNATURE_NOT_IN_FORM).
     """
-    uses = uses_of(view, [placed.number for placed in others])
-    found: list[SignatureFinding] = []
-    for placed in others:
-        for use in uses[placed.number]:
-            widget = view.get(use.holder) if use.holder else None
-            if use.path != ("V",) or not isinstance(widget, Dictionary) or widget.get("Subtype") != "Widget":
-                continue
-            name = text_of(view.entry(widget, "T")) or f"object {placed.number}"
-            field = Field(name, use.holder, "Sig", Ref(placed.number, 0), (widget,))
-            value = placed.value if isinstance(placed.value, Dictionary) else None
-            judged = _findings(view, (SignatureField(name, field, value, placed),), question)
-            found.extend(one for one in judged if one.verdict is Verdict.FAILED)
-            break
-    return tuple(found)
+    found: dict[int, SignatureFinding] = {}
+    for one in others:
+        if one.signature is None:
+            continue
+        (judged,) = _findings(view, (one.signature,), question)
+        if judged.verdict is Verdict.FAILED:
+            found[one.number] = judged
+    return found
+
+
+def _proves_nothing(number: int, code: str) -> SignatureFinding:
+    """A signature that no reader shows as one of this file: not "unsigned", and no proof either."""
+    return SignatureFinding(
+        name=f"object {number}",
+        kind="pdf",
+        verdict=Verdict.INDETERMINATE,
+        sub_indication=_CONSTRAINTS_FAILURE,
+        reasons=(Reason(code, f"object {number}"),),
+    )
 
 
 def _locked(view: View, report: FileReport, why: str) -> FileReport:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from signatures.algorithms import new_hash
 from signatures.formats.pdf_fields import SignatureField, fields_of, signature_fields
 from signatures.formats.pdf_file import NotPdf, PdfFile, View
-from signatures.formats.pdf_objects import PdfSyntaxError, hex_string, skip_white
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, hex_string, skip_white
 from signatures.formats.pdf_same import same_through
 from signatures.formats.pdf_tables import Section
 from signatures.report import Covers, Reason
@@ -177,6 +177,14 @@ def _same_in_signed(field: SignatureField, view: View, signed: View) -> Reason |
 
     Source: the dictionary-spoofing and wrapping attacks; the file must show what was signed.
     """
+    if not field.listed and field.holder is not None:
+        # The form lists it neither here nor there: the object itself is all there is to compare.
+        there = signed.get(field.holder.number)
+        if isinstance(there, Dictionary) and field.holder.value is not field.dictionary:
+            there = signed.resolve(there.get("V"))
+        if isinstance(there, Dictionary) and same_through(view, field.dictionary, signed, there, frozenset({"Data"})):
+            return None
+        return Reason("SIGNATURE_REPLACED", "the signature dictionary differs from the signed one")
     named = [one for one in signature_fields(signed, fields_of(signed)) if one.name == field.name]
     for candidate in named:
         if candidate.holder is None or field.holder is None or candidate.dictionary is None:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-from signatures.formats.pdf_file import PdfFile, Placed, View
+from signatures.formats.pdf_file import Placed, View
 from signatures.formats.pdf_filters import TooCostly
-from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Reader, Ref, Value, text_of
+from signatures.formats.pdf_objects import Dictionary, Name, Ref, Value, text_of
 
 # A form of a ministry has some hundred fields; a form of ten thousand has never been seen.
 MAX_FIELDS = 20_000
@@ -15,9 +14,6 @@ MAX_FIELDS = 20_000
 MAX_SIGNATURES = 200
 # Fields nest by the dots in their names.
 MAX_FIELD_DEPTH = 32
-
-_BYTE_RANGE = re.compile(rb"/ByteRange[\x00\t\n\x0c\r ]*\[")
-_HEADER_BACK = re.compile(rb"(?<![0-9])(\d{1,7})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj")
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,13 +44,15 @@ class SignatureField:
     """
     A signature field that has a value, readable or not.
 
-    `dictionary` is None where the value is no dictionary; `holder` is the object in whose bytes the dictionary lies.
+    `dictionary` is None where the value is no dictionary; `holder` is the object in whose bytes the dictionary lies;
+    `listed` says whether the form lists the field (see `pdf_strays` for those it does not).
     """
 
     name: str
     field: Field
     dictionary: Dictionary | None
     holder: Placed | None
+    listed: bool = True
 
 
 def form_of(view: View) -> Dictionary | None:
@@ -134,7 +132,7 @@ def signature_fields(view: View, fields: tuple[Field, ...]) -> tuple[SignatureFi
         if value is None:
             continue
         dictionary = view.resolve(value)
-        if field.kind != "Sig" and not _looks_signed(dictionary):
+        if field.kind != "Sig" and not looks_signed(dictionary):
             continue
         if isinstance(value, Ref):
             if value.number in shared:
@@ -149,68 +147,6 @@ def signature_fields(view: View, fields: tuple[Field, ...]) -> tuple[SignatureFi
     return tuple(found)
 
 
-def _looks_signed(value: Value) -> bool:
+def looks_signed(value: Value) -> bool:
+    """Say whether a value can only be a signature dictionary, whatever field it stands in."""
     return isinstance(value, Dictionary) and "Contents" in value and ("ByteRange" in value or "SubFilter" in value)
-
-
-def stray_signatures(view: View, known: tuple[SignatureField, ...]) -> tuple[Placed, ...]:
-    """
-    Return signature dictionaries that stand in the file's bytes but belong to no field of the form.
-
-    A signature must lie uncompressed in the file, so looking for /ByteRange finds all that could be one; those inside
-    other streams (an attached PDF) do not stand where the table of contents says, unless they are live objects.
-    """
-    data = view.file.data
-    mine = {one.holder.start for one in known if one.holder is not None}
-    found: dict[int, Placed] = {}
-    for count, match in enumerate(_BYTE_RANGE.finditer(data)):
-        if count >= MAX_SIGNATURES:
-            raise TooCostly(f"more than {MAX_SIGNATURES} signatures")
-        header = _header_before(data, match.start())
-        if header is None or header.start() in mine or header.start() in found:
-            continue
-        number = int(header[1])
-        placed = view.placed(number)
-        if placed is None or placed.start != header.start():
-            continue
-        if isinstance(placed.value, Dictionary) and _looks_signed(placed.value):
-            found[placed.start] = placed
-    return tuple(found.values())
-
-
-def removed_signatures(file: PdfFile) -> tuple[int, ...]:
-    """
-    Return the object numbers of signature dictionaries that stand in the bytes, in whatever revision or none.
-
-    For a file whose form shows no signature: one that was there and was taken out is not "unsigned".
-    """
-    found: dict[int, None] = {}
-    for count, match in enumerate(_BYTE_RANGE.finditer(file.data)):
-        if count >= MAX_SIGNATURES:
-            break
-        header = _header_before(file.data, match.start())
-        if header is None:
-            continue
-        try:
-            value, stop = Reader(file.data).value(header.end())
-        except PdfSyntaxError:
-            # A signature whose own dictionary is cut off or broken is one all the same.
-            found[int(header[1])] = None
-            continue
-        if match.start() < stop and _looks_signed(value):
-            found[int(header[1])] = None
-    return tuple(found)
-
-
-def _header_before(data: bytes, position: int) -> re.Match[bytes] | None:
-    """Return the object header nearest before `position`."""
-    at = position
-    for _ in range(64):
-        at = data.rfind(b"obj", 0, at)
-        if at < 0:
-            return None
-        for start in range(max(0, at - 20), at):
-            header = _HEADER_BACK.match(data, start)
-            if header is not None and header.end() == at + 3:
-                return header
-    return None

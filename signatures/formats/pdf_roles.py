@@ -92,18 +92,18 @@ def _holders(view: View, wanted: frozenset[int]) -> set[int]:
             seen_at = match.start()
             continue
         seen_at = match.start()
-        holder = _object_around(view, match.start())
+        holder = object_around(view, match.start())
         if holder is not None:
             number, stop = holder
             holders.add(number)
             # The object is read as a whole: further hits inside it add nothing.
             skip_to = stop
-    for stream in sorted(_object_streams(view)):
+    for stream in sorted(object_streams(view)):
         holders |= _holders_in_stream(view, stream, search, wanted)
     return holders
 
 
-def _object_around(view: View, position: int) -> tuple[int, int] | None:
+def object_around(view: View, position: int) -> tuple[int, int] | None:
     """Return number and end of the live object in which `position` lies, None if it lies in none."""
     data = view.file.data
     at = position
@@ -125,7 +125,8 @@ def _object_around(view: View, position: int) -> tuple[int, int] | None:
     return None
 
 
-def _object_streams(view: View) -> set[int]:
+def object_streams(view: View) -> set[int]:
+    """Return the numbers of the object streams that any table of `view` names."""
     streams: set[int] = set()
     for section in view.sections:
         streams |= section.rows.streams()
