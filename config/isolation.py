@@ -5,19 +5,23 @@ from __future__ import annotations
 import contextlib
 import multiprocessing
 import os
+import queue
 import resource
 import signal
 import threading
 from collections.abc import Callable
 from multiprocessing.connection import Connection
 from multiprocessing.context import SpawnProcess
+from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 from config.errors import OfficeError
 
-# A worker is replaced after so many tasks, so that what a library leaks or fragments never adds up over a season.
-TASKS_PER_WORKER = 200
+# A worker is replaced after so many tasks, or once it has grown to this share of what it may have, so that what a
+# library leaks or fragments never adds up over a season; starting one costs as much as some dozens of tasks.
+TASKS_PER_WORKER = 2_000
+GROWN_SHARE = 0.5
 # Loading libraries in a new process, on a slow machine under load; not part of a task's own time.
 START_SECONDS = 60.0
 # One task hands back at most so many bytes: reports, never contents.
@@ -47,6 +51,9 @@ class Worker:
     call from several threads; calls wait for each other. Use as a context manager, or call `close`.
     """
 
+    # How many tasks it does at once, beside its caller.
+    count = 1
+
     def __init__(self, perform: Callable[[Any], Any], *, memory_bytes: int, name: str = "examiner") -> None:
         self._perform = perform
         self._memory_bytes = memory_bytes
@@ -71,14 +78,15 @@ class Worker:
                 if not pipe.poll(timeout_seconds + 1.0):
                     self._end()
                     raise TaskFailed("TOO_SLOW", f"more than {timeout_seconds:g} s")
-                kind, value = pipe.recv()
+                kind, value, resident = pipe.recv()
             except (EOFError, OSError) as cause:
                 code = self._exit_code()
                 self._end()
                 too_slow = code == -signal.SIGXCPU
                 raise TaskFailed("TOO_SLOW" if too_slow else "WORKER_DIED", f"exit status {code}") from cause
             self._done += 1
-            if kind not in ("result", "trouble") or self._done >= TASKS_PER_WORKER:
+            grown = resident > self._memory_bytes * GROWN_SHARE
+            if kind not in ("result", "trouble") or grown or self._done >= TASKS_PER_WORKER:
                 self._end()
             if kind == "trouble":
                 raise OfficeError(value[0], remedy=value[1])
@@ -114,16 +122,20 @@ class Worker:
         process = self._context.Process(
             target=_serve, args=(theirs, self._perform, self._memory_bytes), name=self._name, daemon=True
         )
-        process.start()
-        theirs.close()
-        self._process, self._pipe, self._done = process, ours, 0
         try:
+            process.start()
+            theirs.close()
+            self._process, self._pipe, self._done = process, ours, 0
             if not ours.poll(START_SECONDS):
                 raise EOFError
             ours.recv()
         except (EOFError, OSError) as cause:
             self._end()
-            raise TaskFailed("WORKER_DIED", "the worker process did not start") from cause
+            # No task was asked yet: a machine without memory or processes to spare says nothing about any bytes.
+            raise OfficeError(
+                "no worker process could be started",
+                remedy="Look whether the machine has memory and processes to spare; what waits is examined afterwards.",
+            ) from cause
         return ours
 
     def _exit_code(self) -> int | None:
@@ -143,6 +155,59 @@ class Worker:
             process.join(5.0)
             with contextlib.suppress(ValueError):
                 process.close()
+
+
+class Workers:
+    """
+    Several workers for one kind of task: as many tasks at once as there are workers, each within its own limits.
+
+    Used like a single Worker; the one that was busy last is asked first, so that a quiet office keeps one warm.
+    """
+
+    def __init__(self, perform: Callable[[Any], Any], *, count: int, memory_bytes: int, name: str = "examiner") -> None:
+        if count < 1:
+            raise ValueError(f"{count} workers do no task")
+        self.count = count
+        self._all = tuple(
+            Worker(perform, memory_bytes=memory_bytes, name=f"{name}-{number}") for number in range(1, count + 1)
+        )
+        self._free: queue.LifoQueue[Worker] = queue.LifoQueue()
+        for worker in reversed(self._all):
+            self._free.put(worker)
+
+    def call(self, task: Any, *, timeout_seconds: float) -> Any:
+        """Do as `Worker.call` does, by a worker that is free; waits for one while all are busy."""
+        worker = self._free.get()
+        try:
+            return worker.call(task, timeout_seconds=timeout_seconds)
+        finally:
+            self._free.put(worker)
+
+    def warm(self) -> None:
+        """Start the processes ahead of the first task."""
+        for worker in self._all:
+            worker.warm()
+
+    def close(self) -> None:
+        """End the processes; a later call starts new ones."""
+        for worker in self._all:
+            worker.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def _resident_bytes() -> int:
+    """Return how much memory this process holds now; 0 where the system does not tell (proc(5), statm)."""
+    try:
+        return int(Path("/proc/self/statm").read_bytes().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except (OSError, ValueError, IndexError):
+        return 0
 
 
 def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_bytes: int) -> None:
@@ -175,7 +240,7 @@ def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_byt
         except Exception as error:  # One item must not stop the next; the parent files this as a finding.
             answer = ("crash", f"{type(error).__name__}: {error}"[:500])
         try:
-            pipe.send(answer)
+            pipe.send((*answer, _resident_bytes()))
         except (OSError, MemoryError, ValueError, TypeError, AttributeError) as error:
             with contextlib.suppress(OSError):
-                pipe.send(("crash", f"the result could not be handed back: {type(error).__name__}"))
+                pipe.send(("crash", f"the result could not be handed back: {type(error).__name__}", 0))

@@ -17,9 +17,10 @@ from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from config.errors import OfficeError
-from intake.flow import acknowledge, check_disk, receive, rescan_quarantine, take_in
+from intake.flow import acknowledge, check_disk, receive, take_in_all
 from intake.office import Office
 from intake.ports import Source
+from intake.quarantine import rescan_quarantine
 from intake.revocation_data import FETCH_EVERY_HOURS, fetch_revocation_data
 from storage.accounts import Accounts
 from storage.lease import Lease, LeaseError
@@ -142,8 +143,7 @@ class Daemon:
 
     def _take_in(self) -> None:
         try:
-            while not self.stopping.is_set() and take_in(self.office) is not None:
-                pass
+            take_in_all(self.office, stopping=self.stopping.is_set)
         except OfficeError as error:
             log.error("take_in_failed", why=str(error), remedy=error.remedy)
         except Exception:  # As above: the delivery stays received, its attempt is counted, the cap shelves it.

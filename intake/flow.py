@@ -25,6 +25,7 @@ from intake.filing import (
     shelved_outcome,
     standing_rule,
 )
+from intake.line import Line, Malware
 from intake.office import Office, Rulebook
 from intake.ports import CarryResult, Courier, Source, SourceError
 from intake.rejudging import judge_again, take_earlier_moments
@@ -32,10 +33,8 @@ from intake.steps.decide import decide
 from intake.steps.examined import Examination
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
-from intake.workers import ExaminationTask, stamp
-from storage.ledger import Claim, Rejudged
-from storage.queries import LogFilter
-from storage.records import Action, Arrival, Channel, Delivery, Letter, State, Why
+from storage.ledger import Rejudged
+from storage.records import Arrival, Channel, Delivery, Letter, Why
 from storage.vault import VaultBatch, VaultError
 
 log = structlog.get_logger()
@@ -165,96 +164,72 @@ def check_disk(office: Office) -> None:
 
 
 def take_in(office: Office) -> Delivery | None:
-    """
-    Examine, judge and file the next waiting delivery; None when nothing waits.
+    """Examine, judge and file the next waiting delivery; None when nothing waits."""
+    taken: list[Delivery] = []
+    take_in_all(office, taken.append, stopping=lambda: bool(taken), at_once=1)
+    return taken[0] if taken else None
 
-    The attempt is counted before it is made, so what kills its examiner is shelved for a person at the cap and
-    the next one goes on.
+
+def take_in_all(
+    office: Office,
+    taken: Callable[[Delivery], object] = lambda _delivery: None,
+    *,
+    stopping: Callable[[], bool] = lambda: False,
+    at_once: int | None = None,
+) -> None:
     """
-    # Before the claim: rules that changed may bring back what was held by the old ones.
-    book = current_rules(office)
-    with office.ledger.claim(attempt_cap=office.settings.examination.attempts) as claim:
-        if claim is None:
-            return None
-        if claim.exhausted:
-            return _shelve(office, book, claim, Why("EXAMINATION_GAVE_UP", f"{claim.delivery.attempts} attempts"))
-        if (found := _malware(office, claim.delivery)) is not None:
-            return _shelve(office, book, claim, Why("MALWARE_FOUND", found))
-        attempt = office.ledger.count_attempt(claim.delivery.id)
+    Examine, judge and file what waits, until nothing does or `stopping`; `taken` is told of each as it then stands.
+
+    1. Claim the next and let the workers examine it. 2. Meanwhile file what was examined first: in the order of
+    claims and one at a time, so that judging sees everything filed before. What is in hand is finished. The attempt
+    is counted before it is made, so what kills its examiner is shelved for a person at the cap and the next goes on.
+    """
+    with Line(office, at_once) as line:
+        while True:
+            # Before the claim: rules that changed may bring back what was held by the old ones.
+            book = current_rules(office)
+            if not stopping() and line.claims_next():
+                line.begin(book)
+            elif len(line):
+                taken(_file_first(office, line, book))
+            else:
+                return
+
+
+def _file_first(office: Office, line: Line, book: Rulebook) -> Delivery:
+    """File the first of the line by the rules as they stand now, which may have changed since it was claimed."""
+    with line.first() as begun:
+        delivery, cap = begun.claim.delivery, office.settings.examination.attempts
+        if begun.claim.exhausted:
+            return _shelve(office, book, delivery, Why("EXAMINATION_GAVE_UP", f"{delivery.attempts} attempts"))
         try:
-            examination: Examination = office.examiner.call(
-                _task(office, book, claim.delivery), timeout_seconds=office.settings.examination.seconds
-            )
+            return file(office, book, delivery, begun.examined())
         except OfficeError:
             # A full disk or a trust folder that is away is not this delivery's fault, and must not bring it to its cap.
-            office.ledger.forgive_attempt(claim.delivery.id)
+            begun.forgive()
             raise
+        except Malware as found:
+            return _shelve(office, book, delivery, Why("MALWARE_FOUND", str(found)))
         except TaskFailed as failure:
-            log.warning("examination_failed", delivery=claim.delivery.id, attempt=attempt, code=failure.code)
-            if attempt < office.settings.examination.attempts:
-                return claim.delivery
-            return _shelve(office, book, claim, Why(f"EXAMINATION_{failure.code}", failure.detail))
-        try:
-            return file(office, book, claim.delivery, examination)
-        except OfficeError:
-            raise
+            log.warning("examination_failed", delivery=delivery.id, attempt=begun.attempt, code=failure.code)
+            why = Why(f"EXAMINATION_{failure.code}", failure.detail)
         except Exception as bug:  # One delivery that our own judgement stumbles over must not stop the next.
-            log.exception("filing_crashed", delivery=claim.delivery.id, attempt=attempt)
-            if attempt < office.settings.examination.attempts:
-                return claim.delivery
-            return _shelve(office, book, claim, Why("EXAMINATION_TASK_CRASHED", type(bug).__name__))
-
-
-def _malware(office: Office, delivery: Delivery) -> str | None:
-    """
-    Return what the scanner finds in a delivery, None for nothing, for no scanner, or where two persons released it.
-
-    Raises ScannerError while the scanner is away: the delivery waits, received and safe, and is not examined unscanned.
-    """
-    if office.scanner is None or delivery.released:
-        return None
-    with office.vault.open(delivery.sha256) as content:
-        scan = office.scanner.scan(content)
-    if scan.found is not None:
-        log.error("malware", delivery=delivery.id, found=scan.found, scanner=scan.version)
-    return scan.found
-
-
-def rescan_quarantine(office: Office) -> int:
-    """
-    Scan what lies in quarantine again if the scanner's signatures are newer than at the last time.
-
-    What is clean now was a false alarm and goes back to be examined, under the machine's name; returns how many. What
-    two persons released is theirs.
-    """
-    if office.scanner is None:
-        return 0
-    memory = office.ledger.memory("malware-scanner")
-    version = office.scanner.version()
-    if memory.get("version") == version:
-        return 0
-    freed = 0
-    for delivery in office.queries.deliveries(LogFilter(state=State.SHELVED, limit=None)):
-        quarantined = any(one.code == "MALWARE_FOUND" for one in delivery.reasons)
-        if quarantined and _malware(office, delivery) is None:
-            office.ledger.act(
-                delivery.id,
-                Action.RETRY,
-                by="machine",
-                reason="FALSE_ALARM",
-                note=f"clean by {version}",
-                at=office.clock(),
-                needs_two=False,
-                receipt_prefix=current_rules(office).file.campaign.receipt_prefix,
-                write_letters=lambda _receipt: (),
-            )
-            freed += 1
-    memory.put("version", version)
-    return freed
+            log.exception("filing_crashed", delivery=delivery.id, attempt=begun.attempt)
+            why = Why("EXAMINATION_TASK_CRASHED", type(bug).__name__)
+        return delivery if begun.attempt < cap else _shelve(office, book, delivery, why)
 
 
 def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:
-    """Judge an examined delivery and file the outcome with its letter, in one transaction."""
+    """
+    Judge an examined delivery and file the outcome with its letter, in one transaction.
+
+    One judges at a time on all machines: of two copies that arrive together the second must see the first.
+    """
+    with office.ledger.judging():
+        return _judge_and_file(office, book, delivery, examination)
+
+
+def _judge_and_file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:
     campaign = book.file.campaign
     recognition = sender_and_signers(book, examination, office.settings.office.agency)
     timing = judge_delivery(
@@ -319,25 +294,6 @@ def current_rules(office: Office) -> Rulebook:
     return book
 
 
-def _task(office: Office, book: Rulebook, delivery: Delivery) -> ExaminationTask:
-    trust = office.settings.trust_folders
-    catalogue = book.file.catalogue_file if book.catalogue is not None else None
-    return ExaminationTask(
-        vault_url=office.settings.vault.url,
-        sha256=delivery.sha256,
-        name=delivery.name,
-        received_at=delivery.received_at,
-        trust_folders=tuple(str(one) for one in trust),
-        trust_stamp=stamp(trust),
-        revocation=office.settings.trust.revocation,
-        catalogue_file=str(catalogue) if catalogue else "",
-        catalogue_stamp=stamp((catalogue,)) if catalogue else "",
-        words=book.file.campaign.recognise,
-        authserv_id=office.settings.mail.authserv_id,
-        check_dkim=office.settings.mail.check_dkim,
-    )
-
-
 def _move_earlier(office: Office, book: Rulebook, original: str, timing: Timing) -> None:
     """Let a copy that came earlier by another way move its original's counted time earlier; nothing moves it later."""
     first = office.ledger.delivery(original)
@@ -351,11 +307,11 @@ def _move_earlier(office: Office, book: Rulebook, original: str, timing: Timing)
         )
 
 
-def _shelve(office: Office, book: Rulebook, claim: Claim, why: Why) -> Delivery:
+def _shelve(office: Office, book: Rulebook, delivery: Delivery, why: Why) -> Delivery:
     """Put a delivery that cannot be examined on the shelf for a person; a sender on the roster is told at once."""
-    log.warning("shelved", delivery=claim.delivery.id, why=why.code)
+    log.warning("shelved", delivery=delivery.id, why=why.code)
     now = office.clock()
-    delivery = replace(claim.delivery, sender=claim.delivery.sender or _unread_sender(office, claim.delivery))
+    delivery = replace(delivery, sender=delivery.sender or _unread_sender(office, delivery))
     outcome, sender = shelved_outcome(book, delivery, why, office.settings.office.agency)
     return office.ledger.decide(
         delivery.id,

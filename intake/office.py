@@ -8,7 +8,7 @@ from pathlib import Path
 
 from config.campaign import CampaignFile, load_campaign
 from config.catalogue import Catalogue, load_catalogue
-from config.isolation import Worker
+from config.isolation import Worker, Workers
 from config.roster import Roster, load_roster
 from config.settings import FolderSource, Settings
 from intake.ports import Clock, Courier, Source
@@ -65,7 +65,7 @@ class Rules:
 @dataclass(frozen=True, slots=True)
 class Office:
     """
-    What the flow works with. `sources` and `courier` are the edges of the world, `examiner` the worker process.
+    What the flow works with. `sources` and `courier` are the edges of the world, `examiner` the worker processes.
     `scanner` is None where nobody scans for malware.
 
     `status_courier` writes status packages to an outbox folder, None where none is configured.
@@ -80,7 +80,7 @@ class Office:
     sources: tuple[Source, ...]
     courier: Courier
     status_courier: Courier | None
-    examiner: Worker
+    examiner: Worker | Workers
     clock: Clock
     scanner: Scanner | None = None
     started: threading.Event = field(default_factory=threading.Event)

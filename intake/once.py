@@ -7,15 +7,15 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
-from intake.flow import Looked, acknowledge, receive, take_in
+from intake.flow import Looked, acknowledge, receive, take_in_all
 from intake.office import Office
 from intake.ports import Source
-from storage.records import LetterState, State
+from storage.records import Delivery, LetterState, State
 
 # A folder item without a marker is ready when two looks see it unchanged; one pass takes both looks.
 LOOKS_AT_MOST = 3
 BETWEEN_LOOKS_SECONDS = 0.2
-TAKE_IN_AT_MOST = 1_000_000
+LETTERS_AT_MOST = 1_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,16 +51,16 @@ def run_once(office: Office) -> Summary:
     """Look at every source, take in all that waits, carry all that is due; what fails waits for the next pass."""
     letters = office.ledger.letters
     letters.doubt_all_sending(office.clock())
-    withheld_before = len(letters.in_state(LetterState.WITHHELD, limit=TAKE_IN_AT_MOST))
+    withheld_before = len(letters.in_state(LetterState.WITHHELD, limit=LETTERS_AT_MOST))
     counts: Counter[str] = Counter()
     looked = tuple(_look_until_quiet(office, source) for source in office.sources)
     counts["received"] = sum(one.received for one in looked)
     decided: dict[str, State] = {}
-    for _ in range(TAKE_IN_AT_MOST):
-        delivery = take_in(office)
-        if delivery is None:
-            break
+
+    def note(delivery: Delivery) -> None:
         decided[delivery.id] = delivery.state
+
+    take_in_all(office, note)
     counts.update(state.value for state in decided.values() if state is not State.RECEIVED)
     carried = acknowledge(office)
     sent, failed = carried.sent, carried.failed + carried.in_doubt
@@ -68,7 +68,7 @@ def run_once(office: Office) -> Summary:
     while carried.sent and trouble is None:
         carried = acknowledge(office)
         sent, failed, trouble = sent + carried.sent, failed + carried.failed + carried.in_doubt, carried.trouble
-    withheld = len(letters.in_state(LetterState.WITHHELD, limit=TAKE_IN_AT_MOST)) - withheld_before
+    withheld = len(letters.in_state(LetterState.WITHHELD, limit=LETTERS_AT_MOST)) - withheld_before
     numbers = {"sent": sent, "withheld": max(withheld, 0), "failed": failed + carried.postponed}
     return Summary(dict(counts), looked, numbers, trouble)
 

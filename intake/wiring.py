@@ -16,7 +16,7 @@ from intake.scanner import open_scanner
 from intake.sources.folder import ExportFolder
 from intake.sources.mailbox import Mailbox
 from intake.status_outbox import StatusOutbox
-from intake.workers import start_worker
+from intake.workers import start_workers
 from storage.ledger import Ledger
 from storage.queries import Queries
 from storage.vault import Vault
@@ -96,7 +96,7 @@ def open_office(settings: Settings) -> Office:
         sources=tuple(SOURCES[type(one)](one) for one in settings.sources),
         courier=open_courier(settings, clock),
         status_courier=open_status_courier(settings, clock, own.organ_ids[0] if own and own.organ_ids else ""),
-        examiner=start_worker(settings.examination.memory_mib),
+        examiner=start_workers(settings.examination.workers, settings.examination.memory_mib),
         clock=clock,
         scanner=open_scanner(settings.malware),
     )

@@ -12,7 +12,7 @@ from pathlib import Path
 import dns.resolver
 
 from config.catalogue import Catalogue, load_catalogue
-from config.isolation import MiB, Worker
+from config.isolation import MiB, Workers
 from intake.examine import Rules, examine
 from intake.steps.examined import Examination
 from signatures.question import RevocationRule
@@ -111,9 +111,9 @@ def _bytes(vault: Vault, task: ExaminationTask) -> bytes:
         raise EvidenceDamagedError(str(cause)) from cause
 
 
-def start_worker(memory_mib: int) -> Worker:
-    """Return a worker for `perform` with this much memory; close it when done."""
-    return Worker(perform, memory_bytes=memory_mib * MiB, name="intake-examiner")
+def start_workers(count: int, memory_mib: int) -> Workers:
+    """Return so many workers for `perform` with this much memory each; close them when done."""
+    return Workers(perform, count=count, memory_bytes=memory_mib * MiB, name="intake-examiner")
 
 
 def stamp(paths: tuple[Path, ...]) -> str:

@@ -59,6 +59,10 @@ class Rejudged:
     counted_timeliness: Timeliness | None
 
 
+# Which of a database's advisory locks means "one judges"; any number that nobody else there uses.
+JUDGING_KEY = 697_2019
+
+
 class Ledger:
     """
     The one place where facts about deliveries are changed.
@@ -74,6 +78,7 @@ class Ledger:
         self._domain = message_id_domain
         self._claimed: set[str] = set()
         self._claiming = threading.Lock()
+        self._judging = threading.Lock()
 
     @classmethod
     def open(cls, url: str, *, message_id_domain: str = "phieu-intake.invalid") -> Ledger:
@@ -217,6 +222,23 @@ class Ledger:
                 if again.state == State.RECEIVED.value:
                     yield delivery_of(again)
                     return
+
+    @contextmanager
+    def judging(self) -> Iterator[None]:
+        """
+        Let one judge at a time: what is read of an agency's history stays true until the decision is written.
+
+        Among threads a lock, on PostgreSQL also an advisory one among all machines (its documentation, 13.3.5), which
+        vanishes with the process. Only filing takes it; receiving, letters and a person's acts never wait for it.
+        """
+        with self._judging:
+            if self.database.is_sqlite:
+                yield
+                return
+            with self.database.reading() as connection, connection.begin():
+                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": JUDGING_KEY})
+                yield
 
     def count_attempt(self, delivery_id: str) -> int:
         """Count one attempt at examining, committed before the attempt is made; returns how many it is now."""

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 import structlog
 
-from config.isolation import Worker
-from intake.workers import start_worker
+from config.isolation import Workers
+from intake.workers import start_workers
 from tests.offices import SmallOffice, open_small_office, prepare_folder
 
 
@@ -47,14 +47,14 @@ def log_of_its_own() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def examiner() -> Iterator[Worker]:
+def examiner() -> Iterator[Workers]:
     """One worker for all journeys: starting a process takes longer than examining a form."""
-    with start_worker(2048) as worker:
-        yield worker
+    with start_workers(1, 2048) as workers:
+        yield workers
 
 
 @pytest.fixture
-def small_office(tmp_path: Path, examiner: Worker) -> Iterator[SmallOffice]:
+def small_office(tmp_path: Path, examiner: Workers) -> Iterator[SmallOffice]:
     """A whole office in a folder of its own, in September 2019."""
     office = open_small_office(prepare_folder(tmp_path), examiner=examiner)
     yield office

@@ -29,7 +29,7 @@ from intake.console.desk import CampaignVersion, Desk, HealthLine
 from intake.office import Office, Rules
 from intake.ports import CarryResult
 from intake.steps.letters import FileLine, Matter, write_letter
-from intake.workers import start_worker
+from intake.workers import start_workers
 from signatures.report import Verdict
 from storage.accounts import Accounts
 from storage.ledger import Ledger
@@ -317,7 +317,7 @@ def a_bureau(folder: Path, **settings: Any) -> Iterator[Bureau]:
         sources=(),
         courier=NothingLeaves(),
         status_courier=None,
-        examiner=start_worker(512),
+        examiner=start_workers(1, 512),
         clock=clock,
     )
     doctored: list[HealthLine] = []

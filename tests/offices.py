@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 
 from config.catalogue import load_catalogue
-from config.isolation import Worker
+from config.isolation import Worker, Workers
 from config.settings import Settings, load_settings
 from intake.demo.filled_form import plausible_values
 from intake.demo.form_pdf import form_pdf
@@ -231,7 +231,7 @@ def open_small_office(
     mails: Sequence[ListedMail] = (),
     clock: Clock | None = None,
     settings: Settings | None = None,
-    examiner: Worker | None = None,
+    examiner: Worker | Workers | None = None,
 ) -> SmallOffice:
     """Open the office of `config` with a listed mailbox beside its export folder, and a listed relay."""
     office = open_office(settings or load_settings(config))

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from config.isolation import Worker
+from config.isolation import Workers
 from intake.once import run_once
 from storage.audit import audit
 from storage.ledger import Ledger
@@ -18,7 +18,7 @@ from tests.edge.test_audit_findings import a_lived_in_ledger, codes, tamper
 from tests.offices import ListedMail, a_mail, a_signed_form, open_small_office, prepare_folder
 
 
-def test_what_each_source_showed_is_told_and_adds_up(tmp_path: Path, examiner: Worker) -> None:
+def test_what_each_source_showed_is_told_and_adds_up(tmp_path: Path, examiner: Workers) -> None:
     """A form, a copy of it, other mail, one under a new UIDVALIDITY, one in the folder: the sums name them all."""
     small = open_small_office(prepare_folder(tmp_path), examiner=examiner)
     first = a_mail(a_signed_form())
@@ -61,7 +61,7 @@ def test_a_thing_that_was_shown_and_is_nowhere_is_found(ledger: Ledger, vault: V
     assert "SOURCE_NOT_ACCOUNTED_FOR" in codes(report)
 
 
-def test_the_command_shows_the_sums_of_each_source(tmp_path: Path, examiner: Worker) -> None:
+def test_the_command_shows_the_sums_of_each_source(tmp_path: Path, examiner: Workers) -> None:
     """In JSON under `sources`, and as one line each for people."""
     config = prepare_folder(tmp_path)
     small = open_small_office(config, examiner=examiner)

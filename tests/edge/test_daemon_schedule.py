@@ -15,7 +15,7 @@ import msgspec
 import pytest
 
 from config.errors import OfficeError
-from config.isolation import Worker
+from config.isolation import Workers
 from config.settings import ImapSource
 from intake import daemon as daemon_module
 from intake.daemon import Daemon
@@ -179,7 +179,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def clocked(tmp_path: Path, examiner: Worker, clock: Clock) -> Iterator[SmallOffice]:
+def clocked(tmp_path: Path, examiner: Workers, clock: Clock) -> Iterator[SmallOffice]:
     """An office on that clock."""
     office = open_small_office(prepare_folder(tmp_path), examiner=examiner, clock=clock)
     yield office

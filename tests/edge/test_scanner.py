@@ -12,8 +12,8 @@ from dataclasses import replace
 import pytest
 
 from config.settings import MalwareTable
-from intake.flow import rescan_quarantine
 from intake.once import run_once
+from intake.quarantine import rescan_quarantine
 from intake.scanner import Scanner, ScannerError
 from storage.records import State
 from tests.offices import SmallOffice, a_mail, a_signed_form

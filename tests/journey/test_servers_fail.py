@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from config.errors import OfficeError
-from config.isolation import Worker
+from config.isolation import Workers
 from config.settings import load_settings
 from intake.courier import SmtpCourier
 from intake.office import Office
@@ -74,7 +74,7 @@ def clock() -> Clock:
 
 
 @pytest.fixture
-def open_it(tmp_path: Path, examiner: Worker, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenOffice]:
+def open_it(tmp_path: Path, examiner: Workers, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> Iterator[OpenOffice]:
     """Open an office on given servers; `folder` apart, since several may stand on one ledger one after the other."""
     monkeypatch.setenv(PASSWORD_VARIABLE, PASSWORD)
     opened: list[Office] = []
