@@ -278,19 +278,18 @@ def current_rules(office: Office) -> Rulebook:
     Cut-offs that moved in the agencies' favour are applied to what was judged by the old ones, whoever moved them.
     """
     book = office.rules.book()
+    if book.digest == office.rules.recorded:
+        return book
     campaign = book.file.campaign
     before = office.ledger.current_campaign_version(campaign.id)
     if before != book.digest:
+        note = f"version {campaign.version}, as the file says"
         if before is not None:
-            judge_again(office, campaign, by="machine", note=f"version {campaign.version}, as the file says")
+            judge_again(office, campaign, by="machine", note=note)
         office.ledger.record_campaign(
-            campaign.id,
-            book.digest,
-            book.file.text,
-            by=campaign.approved_by,
-            note=f"version {campaign.version}, as the file says",
-            at=office.clock(),
+            campaign.id, book.digest, book.file.text, by=campaign.approved_by, note=note, at=office.clock()
         )
+    office.rules.recorded = book.digest
     return book
 
 

@@ -45,6 +45,8 @@ class Rules:
         self._path = campaign_file
         self._lock = threading.Lock()
         self._stamp = ""
+        # The digest of the version that this process knows to be recorded; the ledger need not be asked again for it.
+        self.recorded = ""
         self._book: Rulebook | None = None
 
     def book(self) -> Rulebook:

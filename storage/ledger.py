@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, or_, select, text, update
 
 from storage.acting import Acted, Asked, act, pending_of
 from storage.changing import change, find, no_such_delivery
@@ -139,22 +139,18 @@ class Ledger:
 
     def delivery(self, ref: str) -> Delivery:
         """Return the delivery with this id or receipt number; raises WrongUse when there is none."""
-        found = self._select(or_(deliveries.c.id == ref, deliveries.c.receipt_no == ref))
+        found = self._select(_NAMED, ref=ref)
         if not found:
             raise no_such_delivery(ref)
         return found[0]
 
     def versions(self, campaign: str, agency: str) -> tuple[Delivery, ...]:
         """All deliveries of an agency in a campaign, oldest `received_at` first."""
-        return self._select(deliveries.c.campaign == campaign, deliveries.c.agency == agency)
+        return self._select(_VERSIONS, campaign=campaign, agency=agency)
 
     def bearing(self, sha256: str) -> tuple[Delivery, ...]:
         """Deliveries whose own bytes, form or any file have this digest, oldest first: to recognise copies."""
-        holding = select(files.c.delivery_id).where(files.c.sha256 == sha256)
-        of_its_own = select(deliveries.c.id).where(
-            or_(deliveries.c.sha256 == sha256, deliveries.c.form_sha256 == sha256)
-        )
-        return self._select(deliveries.c.id.in_(holding.union(of_its_own)))
+        return self._select(_BEARING, sha256=sha256)
 
     def counted_later_than_received(self) -> tuple[Delivery, ...]:
         """
@@ -162,11 +158,11 @@ class Ledger:
 
         Only an alias with an earlier moment makes one; a judgement never counts later than the moment of receipt.
         """
-        return self._select(deliveries.c.counted_at > deliveries.c.received_at)
+        return self._select(_COUNTED_LATER)
 
     def by_message_id(self, message_id: str) -> tuple[Delivery, ...]:
         """Deliveries whose mail carried this Message-ID, oldest first; never an identity."""
-        return self._select(deliveries.c.message_id == message_id)
+        return self._select(_BY_MESSAGE_ID, message_id=message_id)
 
     def waiting(self) -> int:
         """How many deliveries wait to be examined."""
@@ -192,7 +188,8 @@ class Ledger:
     def _claim_among_threads(self) -> Iterator[Delivery | None]:
         with self._claiming:
             with self.database.reading() as connection:
-                row = connection.execute(_QUEUE.where(deliveries.c.id.not_in(self._claimed))).first()
+                queue = _QUEUE.where(deliveries.c.id.not_in(self._claimed)) if self._claimed else _QUEUE
+                row = connection.execute(queue).first()
             delivery = None if row is None else delivery_of(row)
             if delivery is not None:
                 self._claimed.add(delivery.id)
@@ -242,10 +239,9 @@ class Ledger:
 
     def count_attempt(self, delivery_id: str) -> int:
         """Count one attempt at examining, committed before the attempt is made; returns how many it is now."""
-        here = deliveries.c.id == delivery_id
         with self.database.writing() as connection:
-            connection.execute(update(deliveries).where(here).values(attempts=deliveries.c.attempts + 1))
-            return int(connection.execute(select(deliveries.c.attempts).where(here)).scalar_one())
+            connection.execute(_COUNT_ATTEMPT, {"the_id": delivery_id})
+            return int(connection.execute(_ATTEMPTS, {"the_id": delivery_id}).scalar_one())
 
     def forgive_attempt(self, delivery_id: str) -> None:
         """Take back one counted attempt: what failed was not the delivery's fault (a full disk)."""
@@ -388,14 +384,8 @@ class Ledger:
 
     def current_campaign_version(self, campaign: str) -> str | None:
         """The digest of the version in force, None if none was recorded."""
-        wanted = (
-            select(campaigns.c.version)
-            .where(campaigns.c.campaign == campaign)
-            .order_by(campaigns.c.number.desc())
-            .limit(1)
-        )
         with self.database.reading() as connection:
-            return connection.execute(wanted).scalar_one_or_none()
+            return connection.execute(_CAMPAIGN_VERSION, {"campaign": campaign}).scalar_one_or_none()
 
     def rejudge(self, changes: Sequence[Rejudged], *, by: str, note: str, at: datetime) -> None:
         """Record new readings of time for several deliveries in one transaction, each with its log entry."""
@@ -431,12 +421,41 @@ class Ledger:
         """The number and hash of the last log entry; (0, 64 zeros) before the first."""
         return head_of(self.database)
 
-    def _select(self, *conditions: Any) -> tuple[Delivery, ...]:
-        wanted = select(deliveries).where(*conditions).order_by(deliveries.c.received_at, deliveries.c.id)
+    def _select(self, wanted: Select[Any], **particulars: str) -> tuple[Delivery, ...]:
         with self.database.reading() as connection:
-            return tuple(delivery_of(row) for row in connection.execute(wanted))
+            return tuple(delivery_of(row) for row in connection.execute(wanted, particulars))
 
 
+def _oldest_first(*conditions: ColumnElement[bool]) -> Select[Any]:
+    return select(deliveries).where(*conditions).order_by(deliveries.c.received_at, deliveries.c.id)
+
+
+# Made once: building a statement costs more than running it, and each delivery that is filed asks all of these.
+_NAMED = _oldest_first(or_(deliveries.c.id == bindparam("ref"), deliveries.c.receipt_no == bindparam("ref")))
+_VERSIONS = _oldest_first(deliveries.c.campaign == bindparam("campaign"), deliveries.c.agency == bindparam("agency"))
+_BEARING = _oldest_first(
+    deliveries.c.id.in_(
+        select(files.c.delivery_id)
+        .where(files.c.sha256 == bindparam("sha256"))
+        .union(
+            select(deliveries.c.id).where(
+                or_(deliveries.c.sha256 == bindparam("sha256"), deliveries.c.form_sha256 == bindparam("sha256"))
+            )
+        )
+    )
+)
+_COUNTED_LATER = _oldest_first(deliveries.c.counted_at > deliveries.c.received_at)
+_BY_MESSAGE_ID = _oldest_first(deliveries.c.message_id == bindparam("message_id"))
+_ATTEMPTS = select(deliveries.c.attempts).where(deliveries.c.id == bindparam("the_id"))
+_COUNT_ATTEMPT = (
+    update(deliveries).where(deliveries.c.id == bindparam("the_id")).values(attempts=deliveries.c.attempts + 1)
+)
+_CAMPAIGN_VERSION = (
+    select(campaigns.c.version)
+    .where(campaigns.c.campaign == bindparam("campaign"))
+    .order_by(campaigns.c.number.desc())
+    .limit(1)
+)
 _QUEUE = (
     select(deliveries)
     .where(deliveries.c.state == State.RECEIVED.value)

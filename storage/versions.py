@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from storage.changing import change
 from storage.logbook import Pages
@@ -14,6 +14,13 @@ from storage.records import Delivery, State
 from storage.rows import delivery_of
 from storage.standing import Standing, StandingRule
 from storage.tables import deliveries
+
+# Made once: building a statement costs more than running it.
+_FILED = select(deliveries).where(
+    deliveries.c.campaign == bindparam("campaign"),
+    deliveries.c.agency == bindparam("agency"),
+    deliveries.c.state == State.FILED.value,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +81,8 @@ def succession(pages: Pages, subject: Delivery, rule: StandingRule) -> Successio
 
 
 def _filed(pages: Pages, campaign: str, agency: str) -> tuple[Delivery, ...]:
-    wanted = select(deliveries).where(
-        deliveries.c.campaign == campaign,
-        deliveries.c.agency == agency,
-        deliveries.c.state == State.FILED.value,
-    )
-    return tuple(delivery_of(row) for row in pages.connection.execute(wanted))
+    row = {"campaign": campaign, "agency": agency}
+    return tuple(delivery_of(one) for one in pages.connection.execute(_FILED, row))
 
 
 def _counted(one: Delivery, standing: Standing) -> dict[str, Any]:
