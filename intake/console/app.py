@@ -25,6 +25,7 @@ from config.settings import SettingsError
 from intake.console import (
     accounts,
     board,
+    changes,
     correspondence,
     cutoffs,
     decisions,
@@ -36,6 +37,7 @@ from intake.console import (
 from intake.console.access import Door, is_from_elsewhere, may, same_token
 from intake.console.desk import Desk, Refused
 from intake.console.frame import NOTICES, frame_for
+from intake.console.light_table import LightTable
 from intake.console.preview import Easel
 from intake.console.printing import STATIC, environment, static_files
 from intake.console.visit import Visit
@@ -74,6 +76,8 @@ ROOMS: tuple[Room, ...] = (
     Room("/deliveries/{ref}", submission.show),
     Room("/deliveries/{ref}/files/{sha256}", submission.download),
     Room("/deliveries/{ref}/files/{sha256}/pages/{number:int}.png", submission.picture),
+    Room("/deliveries/{ref}/files/{sha256}/changes", changes.show),
+    Room("/deliveries/{ref}/files/{sha256}/changes/{number:int}/{page:int}/{side}.png", changes.picture),
     Room("/deliveries/{ref}/decide/{action}", decisions.ask, decisions.answer, least=Role.CLERK),
     Room("/letters", correspondence.show),
     Room("/letters/{letter}", correspondence.one, correspondence.settle),
@@ -119,14 +123,16 @@ class Reception:
         self._templates = environment(desk)
         self._static = static_files()
         self._easel = Easel(desk.vault)
+        self._light_table = LightTable(desk.vault)
 
     @asynccontextmanager
     async def lifespan(self, app: Starlette) -> AsyncIterator[None]:
-        """Let the drawing process end with the server."""
+        """Let the drawing processes end with the server."""
         try:
             yield
         finally:
             await run_in_threadpool(self._easel.close)
+            await run_in_threadpool(self._light_table.close)
 
     def route(self, room: Room) -> Route:
         """Return the route of `room`."""
@@ -225,7 +231,9 @@ class Reception:
         return self._desk.accounts.session(key, self._desk.clock()) if key else None
 
     def _visit(self, request: Request, session: Session | None, form: Mapping[str, str]) -> Visit:
-        return Visit(request, self._desk, session, form, self._desk.clock(), self._print, self._easel)
+        return Visit(
+            request, self._desk, session, form, self._desk.clock(), self._print, self._easel, self._light_table
+        )
 
     def _print(self, visit: Visit, template: str, status: int, told: Mapping[str, Any]) -> Response:
         session = visit.session

@@ -36,6 +36,7 @@ _PATHS: Mapping[str, str] = {
     "print": "M7 9V3.5h10V9M7 17H4V9h16v8h-3M7 14h10v6.5H7z",
     "left": "M15 5l-7 7l7 7",
     "right": "M9 5l7 7l-7 7",
+    "compare": "M3.5 4.5h7v15h-7zM13.5 4.5h7v15h-7zM15.5 12.5h3v3.5h-3z",
     "sample": "M9 3v6l-5 9a2 2 0 0 0 2 3h12a2 2 0 0 0 2-3l-5-9V3M8 3h8M7 15h10",
 }
 

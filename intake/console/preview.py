@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import threading
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from config.isolation import MiB, TaskFailed, Worker
 from intake.console.draw import Drawing, DrawTask, draw
+from intake.console.kept import Kept
 from storage.vault import Vault
 
 # A form is a few megabytes; what is larger is downloaded instead of drawn.
@@ -22,13 +21,14 @@ KEPT_BYTES = 10 * MiB
 # What could not be drawn is remembered too, so that a hostile page costs its time only once.
 KEPT_DRAWINGS = 500
 
-_TROUBLES: Mapping[str, str] = {
+TROUBLES: Mapping[str, str] = {
     "locked": "Tệp cần mật khẩu.",
     "no_page": "Không có trang này.",
     "broken": "Không hiển thị được trang này; tệp có thể bị hỏng.",
     "TOO_SLOW": "Trang này mất quá nhiều thời gian để hiển thị.",
     "TOO_MUCH_MEMORY": "Trang này cần quá nhiều bộ nhớ để hiển thị.",
 }
+TOO_LARGE = "Tệp quá lớn để xem trước."
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,9 +46,9 @@ class Easel:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
         self._worker = Worker(draw, memory_bytes=WORKER_BYTES, name="intake-easel")
-        self._kept: OrderedDict[tuple[str, int], Picture] = OrderedDict()
-        self._bytes = 0
-        self._lock = threading.Lock()
+        self._kept: Kept[tuple[str, int], Picture] = Kept(
+            lambda one: len(one.png), most=KEPT_DRAWINGS, most_bytes=KEPT_BYTES
+        )
 
     def close(self) -> None:
         """End the drawing process."""
@@ -56,9 +56,8 @@ class Easel:
 
     def pages_of(self, sha256: str) -> int | None:
         """How many pages the document has, None until one of its pages was drawn."""
-        with self._lock:
-            counted = (one.pages for (digest, _), one in self._kept.items() if digest == sha256)
-            return next((one for one in counted if one), None)
+        counted = (one.pages for (digest, _), one in self._kept.items() if digest == sha256)
+        return next((one for one in counted if one), None)
 
     def picture(self, sha256: str, number: int) -> Picture:
         """
@@ -66,29 +65,20 @@ class Easel:
 
         Raises VaultError when the bytes are not there or are no longer what arrived.
         """
-        key = (sha256, number)
-        with self._lock:
-            kept = self._kept.get(key)
-            if kept is not None:
-                self._kept.move_to_end(key)
-                return kept
+        kept = self._kept.get((sha256, number))
+        if kept is not None:
+            return kept
         picture = self._draw(sha256, number)
-        with self._lock:
-            if key not in self._kept:
-                self._kept[key] = picture
-                self._bytes += len(picture.png)
-            while self._bytes > KEPT_BYTES or len(self._kept) > KEPT_DRAWINGS:
-                _, gone = self._kept.popitem(last=False)
-                self._bytes -= len(gone.png)
+        self._kept.keep((sha256, number), picture)
         return picture
 
     def _draw(self, sha256: str, number: int) -> Picture:
         length = self._vault.size(sha256)
         if length is not None and length > MAX_PDF_BYTES:
-            return Picture(b"", None, "Tệp quá lớn để xem trước.")
+            return Picture(b"", None, TOO_LARGE)
         try:
             drawn = self._worker.call(DrawTask(self._vault.read(sha256), number), timeout_seconds=TIMEOUT_SECONDS)
         except TaskFailed as failure:
-            return Picture(b"", None, _TROUBLES.get(failure.code, _TROUBLES["broken"]))
+            return Picture(b"", None, TROUBLES.get(failure.code, TROUBLES["broken"]))
         assert isinstance(drawn, Drawing)
-        return Picture(drawn.png, drawn.pages, _TROUBLES[drawn.trouble] if drawn.trouble else "")
+        return Picture(drawn.png, drawn.pages, TROUBLES[drawn.trouble] if drawn.trouble else "")

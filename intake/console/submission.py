@@ -20,6 +20,8 @@ from intake.console.words import ACTION_MEANINGS, ACTIONS, CHANGED_AFTER, COVERS
 from storage.queries import LogFilter
 from storage.records import Delivery, Role
 
+# Of these a report says that what shows was changed after a signature, or that it cannot rule that out.
+_SHOWS = frozenset({"VISIBLE_CHANGE", "VISIBLE_CHANGE_SEALED_LATER"})
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 DOWNLOAD_CHUNK = 256 * 1024
 
@@ -70,6 +72,7 @@ def show(visit: Visit) -> Response:
         picture_of=previewed(files, form),
         picture_page=int(page_text) if re.fullmatch(r"[1-9][0-9]{0,3}", page_text) else 1,
         picture_pages=visit.easel.pages_of(form["sha256"]) if form else None,
+        compared=shows_otherwise(files),
         covers=COVERS,
         changed=CHANGED_AFTER,
         revocation=REVOCATION,
@@ -94,6 +97,25 @@ def signatures_of(files: Sequence[Mapping[str, Any]], form: Mapping[str, Any] | 
     return found
 
 
+def shows_otherwise(files: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[str, ...]]:
+    """
+    Return, by digest, the PDFs that show (or may show) something else than was signed, by their kept reports.
+
+    The value names the signatures after which that is so.
+    """
+    found: dict[str, tuple[str, ...]] = {}
+    for one in files:
+        signatures = (one.get("report") or {}).get("signatures", ()) if one["media_type"] == "application/pdf" else ()
+        names = tuple(
+            each["name"]
+            for each in signatures
+            if each.get("pages") or any(why["code"] in _SHOWS for why in each["reasons"])
+        )
+        if names:
+            found[one["sha256"]] = names
+    return found
+
+
 def previewed(files: Sequence[Mapping[str, Any]], form: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return the file to draw: the form if it is a PDF, else the first PDF there is, else None."""
     candidates = [one for one in ([form] if form else []) + list(files) if one["media_type"] == "application/pdf"]
@@ -115,7 +137,7 @@ def others_of(visit: Visit, delivery: Delivery) -> list[Delivery]:
 
 def download(visit: Visit) -> Response:
     """Hand out one stored file as a download; only bytes that belong to this delivery, never shown inline."""
-    blob = _blob(visit)
+    blob = blob_of(visit)
     stream = visit.desk.vault.open(blob.sha256)
     length = visit.desk.vault.size(blob.sha256)
 
@@ -136,12 +158,12 @@ def download(visit: Visit) -> Response:
 
 def picture(visit: Visit) -> Response:
     """Answer with one page of a PDF of this delivery as PNG, or with a picture of words where it cannot be drawn."""
-    blob = _blob(visit)
+    blob = blob_of(visit)
     if blob.media_type != "application/pdf":
         raise HTTPException(404)
     drawn = visit.easel.picture(blob.sha256, int(visit.place("number")))
     if not drawn.png:
-        return Response(_words_as_picture(drawn.words), media_type="image/svg+xml")
+        return Response(words_as_picture(drawn.words), media_type="image/svg+xml")
     # The picture of a digest never changes, but who may see it can: so the browser keeps it only for this session.
     return Response(drawn.png, media_type="image/png", headers={"Cache-Control": "private, max-age=600"})
 
@@ -158,7 +180,7 @@ def disposition(name: str) -> str:
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(clean, safe='')}"
 
 
-def _blob(visit: Visit) -> Blob:
+def blob_of(visit: Visit) -> Blob:
     """Return the asked bytes if they belong to the delivery; whoever guesses digests gets a 404."""
     delivery = visit.desk.ledger.delivery(visit.place("ref"))
     sha256 = visit.place("sha256")
@@ -179,7 +201,7 @@ def _original_name(delivery: Delivery) -> str:
     return f"{delivery.receipt_no or delivery.id}.{'eml' if delivery.channel == 'mail' else 'bin'}"
 
 
-def _words_as_picture(words: str) -> str:
+def words_as_picture(words: str) -> str:
     """Return a small picture that says why there is no picture; our own words only."""
     return (
         '<svg xmlns="http://www.w3.org/2000/svg" width="600" height="160" viewBox="0 0 600 160">'

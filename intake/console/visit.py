@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from intake.console.desk import Desk
+from intake.console.light_table import LightTable
 from intake.console.preview import Easel
 from storage.accounts import Session
 from storage.records import Account
@@ -39,6 +40,7 @@ class Visit:
     now: datetime
     printer: Printer
     easel: Easel
+    light_table: LightTable
 
     @property
     def account(self) -> Account:

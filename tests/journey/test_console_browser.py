@@ -8,9 +8,17 @@ from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from pypdfium2 import PdfDocument
 
+from intake.demo.signing import draw_on_page
+from intake.pictures import FRAME
+from signatures.question import Document, Question
+from signatures.report import as_json
+from signatures.verify import inspect
+from storage.queries import LogFilter
 from storage.records import LetterKind, Role, State, Why
-from tests.makers_console import PASSWORD, Bureau, a_bureau, a_pdf, a_signature, served
+from tests.makers_console import NOW, PASSWORD, ZONE, Bureau, a_bureau, a_pdf, a_signature, served
+from tests.offices import a_signed_form
 
 CHROMIUM = shutil.which("chromium")
 # No sandbox: tests run as root in containers. The rest keeps the browser from calling anywhere by itself.
@@ -74,6 +82,20 @@ NAMELESS = """
 }
 """
 
+# How many dots of a loaded picture have a colour, near enough.
+DOTS_OF = """
+(image, colour) => {
+  const canvas = document.createElement('canvas');
+  canvas.width = image.naturalWidth; canvas.height = image.naturalHeight;
+  const pen = canvas.getContext('2d'); pen.drawImage(image, 0, 0);
+  const data = pen.getImageData(0, 0, canvas.width, canvas.height).data;
+  let count = 0;
+  for (let at = 0; at < data.length; at += 4)
+    if (colour.every((level, i) => Math.abs(level - data[at + i]) < 12)) count += 1;
+  return count;
+}
+"""
+
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -95,6 +117,18 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
         sealed = a_signature("indeterminate", changed_after="visible")
         why = [Why("SEALED_AFTER_CHANGE")]
         made.filed("svhttdl", signature="indeterminate", signatures=[sealed, a_signature()], reasons=why)
+        painted = draw_on_page(a_signed_form(), "0 0 1 rg 100 400 200 60 re f")
+        report = as_json(inspect(Document("phieu.pdf", painted), Question(NOW, integrity_only=True)), ZONE)
+        why = [Why("SIGNATURE_INDETERMINATE")]
+        made.decide(
+            made.deliver(subject="Phiếu bị vẽ thêm sau khi ký"),
+            State.HELD,
+            agency="skhcn",
+            signature="indeterminate",
+            signatures=report["signatures"],
+            pdf=painted,
+            reasons=why,
+        )
         made.held("FORM_UNSIGNED", agency="stc", signature="unsigned", signatures=[], letter=LetterKind.DEFECT)
         made.held("FORM_SIGNATURE_FAILED", agency="sct", signature="failed")
         made.held("SIGNATURE_INDETERMINATE", agency="sgtvt", signature="indeterminate")
@@ -140,13 +174,21 @@ def enter(page: Page, place: str, name: str = "vanthu") -> None:
 def every_page(bureau: Bureau) -> list[str]:
     """Return the address of each kind of page."""
     found = {one.state: one.id for one in bureau.desk.queries.deliveries()}
+    changed = changed_form(bureau)
     letter = bureau.office.ledger.letters.letters_of(found[State.FILED])[0].id
     return [
         *("/", "/queue", "/log", "/log?q=x&state=held", "/letters", f"/letters/{letter}", "/campaign"),
         *("/campaign/extend", "/health", "/accounts", "/nowhere"),
         *(f"/deliveries/{one}" for one in found.values()),
+        *(changed, changed.rpartition("/files/")[0]),
         *(f"/deliveries/{found[State.HELD]}/decide/{action}" for action in ("return", "accept", "link")),
     ]
+
+
+def changed_form(bureau: Bureau) -> str:
+    """Return the address that compares the form which was painted on after it was signed."""
+    one = bureau.desk.queries.deliveries(LogFilter(words="bị vẽ thêm"))[0]
+    return f"/deliveries/{one.id}/files/{one.form_sha256}/changes"
 
 
 def tab_to(page: Page, selector: str) -> None:
@@ -278,6 +320,47 @@ def test_the_first_page_of_a_form_is_seen(
     for path in (f"/deliveries/{filed.id}", f"/deliveries/{filed.id}?page=2"):
         page.goto(place + path)
         assert page.evaluate("document.querySelector('.preview-page img').naturalWidth") > 500
+
+
+@pytest.mark.parametrize(("viewport", "beside"), [(WIDE, True), (NARROW, False)], ids=["wide", "phone"])
+def test_a_visible_change_is_seen_beside_what_was_signed(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext], viewport: dict[str, int], beside: bool
+) -> None:
+    """By keyboard from the form's page; both pictures load, side by side where there is room, else stacked."""
+    address = changed_form(bureau)
+    page = context_of(viewport=viewport).new_page()
+    enter(page, place)
+    page.goto(place + address.partition("/files/")[0])
+    tab_to(page, f'a[href="{address}"]')
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    page.wait_for_load_state("networkidle")
+    signed, now = page.locator(".pair img").all()
+    assert [one.evaluate("e => e.naturalWidth > 500") for one in (signed, now)] == [True, True]
+    left, right = signed.bounding_box(), now.bounding_box()
+    assert left is not None
+    assert right is not None
+    assert (left["x"] + left["width"] < right["x"]) is beside
+    assert (left["y"] + left["height"] < right["y"]) is not beside
+    # The blue box was painted after signing; the frame stands on both pictures.
+    assert [one.evaluate(DOTS_OF, [0, 0, 255]) > 100 for one in (signed, now)] == [False, True]
+    assert [one.evaluate(DOTS_OF, list(FRAME)) > 100 for one in (signed, now)] == [True, True]
+    tab_to(page, 'a[href$="/0/1/now.png"]')
+
+
+def test_a_printed_comparison_keeps_both_pictures_on_one_sheet(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext], tmp_path: Path
+) -> None:
+    """One pair is one sheet of A4 upright, without buttons."""
+    page = context_of().new_page()
+    enter(page, place)
+    page.goto(place + changed_form(bureau))
+    page.wait_for_load_state("networkidle")
+    page.pdf(path=str(tmp_path / "pair.pdf"), prefer_css_page_size=True)
+    printed = PdfDocument(tmp_path / "pair.pdf")
+    assert len(printed) == 1
+    width, height = printed[0].get_size()
+    assert (round(width), round(height)) == (595, 842)
 
 
 def test_a_printed_board_keeps_its_rows_and_leaves_out_the_buttons(
