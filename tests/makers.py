@@ -12,6 +12,8 @@ import msgspec
 from config.campaign import Campaign
 from config.roster import Agency, Roster
 from intake.steps.agency import Recognition, SignerMatch
+from intake.steps.decide import decide
+from intake.steps.decision import Decision, History
 from intake.steps.examined import Examination, ExaminedFile, FormFacts
 from intake.steps.timeliness import Timing
 from intake.steps.unpacked import Address, EdxmlFacts, MailFacts, Unpacked
@@ -204,6 +206,21 @@ def some_edxml_facts(**changes: Any) -> EdxmlFacts:
         namespace="",
     )
     return replace(base, **changes)
+
+
+def ask(**changes: Any) -> Decision:
+    """Decide about a good form in time, with changes."""
+    given: dict[str, Any] = {
+        "delivery": a_delivery(),
+        "examination": an_examination(),
+        "recognition": a_recognition(),
+        "timing": a_timing(),
+        "campaign": CAMPAIGN,
+        "roster": ROSTER,
+        "history": History(),
+        "office_addresses": frozenset({"stttt@binhthuan.example"}),
+    }
+    return decide(**{**given, **changes})
 
 
 def a_reason(code: str) -> Reason:

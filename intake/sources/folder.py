@@ -44,8 +44,10 @@ class ExportFolder:
     Three shapes: `*.edxml` anywhere below; a folder with `manifest.json`; bare files, with their `.p7s` beside
     them. A thing is brought when it is finished: by a `.done` marker, by a manifest whose files are all there with
     the right digests, or by being at rest over two looks (two glances of one look for a file whose own structure is
-    whole). The key is the path and the digest of the content: the same content at the same path is one delivery, a
-    changed file is a new one. `settle = "move"` moves to `processed/`; nothing is ever deleted or written over.
+    whole). What by place and shape is the system's own package or manifest is marked SYSTEM_PACKAGE; only that may
+    recall, replace, or state a moment. The key is the path and the digest of the content: the same content at the same
+    path is one delivery, a changed file is a new one. `settle = "move"` moves to `processed/`; nothing is ever deleted
+    or written over.
 
     A look may block as long as the file system does: a dead network share holds it in the kernel, where nothing can
     interrupt it. Otherwise `close` from another thread, or `look_timeout_seconds`, ends it with SourceError.
@@ -429,8 +431,12 @@ class _Item:
         `not_there_at` and `first_listed` hold the same two.
         """
         group, manifest, sighting = self._group, self._manifest, self._sighting
-        moment = moment_of(sighting, group.modified_at, manifest.received_at if manifest else None)
+        is_systems_own = group.is_systems_own and (group.shape == "edxml" or manifest is not None)
+        stamped_at = manifest.received_at if manifest is not None and is_systems_own else None
+        moment = moment_of(sighting, group.modified_at, stamped_at)
         reasons = list(self._flaws)
+        if is_systems_own:
+            reasons.append(Why("SYSTEM_PACKAGE", group.shape))
         if self._is_large:
             reasons.append(Why("OVERSIZE", f"{group.octets} > {LARGEST_GROUP_OCTETS}"))
         return Arrival(

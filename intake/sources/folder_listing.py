@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterator
@@ -26,6 +27,9 @@ READ_OCTETS = 256 * 1024
 
 _UNFINISHED_ENDINGS = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".swp")
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})
+# Where the system itself puts packages and document folders: at the top, or below year and month as the national axis'
+# own client stores them (`xml/2019/09/<id>.edxml`). Deeper lie a document's files, which its sender made.
+_STORE = re.compile(r"(?:xml/)?(?:\d{4}/(?:0?[1-9]|1[0-2])(?:/\d{1,2})?)?", re.IGNORECASE)
 _MARKER = ".done"
 
 Shape = Literal["edxml", "lone", "bare", "manifest"]
@@ -73,7 +77,8 @@ class Group:
 
     `place` is the real path that is moved as a whole for a manifest folder, else None (the files are moved one
     by one, with `markers`). `base` is what the files' names are relative to. `is_marked`: a `.done` marker says it is
-    finished.
+    finished. `is_systems_own`: by its place and shape it is a package or a manifest that the document system wrote
+    itself; anything else may be an attachment, and every word in it the sender's.
     """
 
     shape: Shape
@@ -85,6 +90,7 @@ class Group:
     markers: tuple[str, ...] = ()
     is_marked: bool = False
     awaits_content: bool = False
+    is_systems_own: bool = False
 
     @property
     def print(self) -> str:
@@ -160,6 +166,11 @@ def is_ignored(name: str) -> bool:
     """Whether a name says that the thing is hidden, unfinished or litter."""
     lower = name.lower()
     return lower.startswith((".", "~$")) or lower.endswith(_UNFINISHED_ENDINGS) or lower in _LITTER
+
+
+def is_systems_place(folder: str) -> bool:
+    """Whether `folder` (relative, "" for the top) is where the document system itself puts packages and documents."""
+    return _STORE.fullmatch(f"{folder}/" if folder == "xml" else folder) is not None
 
 
 def nfc(text: str) -> str:
@@ -252,6 +263,7 @@ class _Walk:
                 markers=marks,
                 is_marked=bool(marks),
                 awaits_content=awaits_content,
+                is_systems_own=shape == "edxml" and is_systems_place(nfc(path)),
             )
         )
 
@@ -285,6 +297,7 @@ class _Walk:
                     place=path,
                     manifest=manifest,
                     is_marked=is_marked,
+                    is_systems_own=manifest is not None and is_systems_place(nfc(path).rpartition("/")[0]),
                 )
             )
 

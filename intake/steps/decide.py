@@ -16,7 +16,7 @@ from intake.steps.decision import (
     once,
 )
 from intake.steps.examined import Examination, ExaminedFile
-from intake.steps.recall import revoke
+from intake.steps.recall import about_replacement, not_vouched, operation_of, revoke
 from intake.steps.resubmission import original_of, reasons_of_a_copy, taken_back
 from intake.steps.timeliness import Timing
 from intake.steps.which_form import choose_form, companion_of, form_signatures, is_named_as_form
@@ -52,7 +52,7 @@ def decide(
     said = [one for one in delivery.reasons if one.code in SAID_BY_SOURCE]
     reasons: list[Why] = [*said, *timing.reasons, *recognition.reasons, *examination.remarks]
     unpacked = examination.unpacked
-    mail, edxml = unpacked.mail, unpacked.edxml
+    mail = unpacked.mail
     form = choose_form(examination)
     agency = roster.get(recognition.agency_id)
 
@@ -65,10 +65,13 @@ def decide(
     if mail is not None and automatic:
         reasons.insert(0, Why("AUTOMATIC_WITH_FORM", mail.automatic))
 
-    # 2. A recall by the sender (QCVN 102: BussinessDocType 1).
-    operation = edxml.operation if edxml else unpacked.bundle.operation if unpacked.bundle else "new"
-    if operation == "revoke":
-        return revoke(reasons, delivery, recognition, history)
+    # 2. What only the document system may ask; a recall by the sender (QCVN 102: BussinessDocType 1).
+    if operation_of(unpacked) == "revoke":
+        return revoke(reasons, delivery, unpacked, recognition, roster, history)
+    forged = not_vouched(delivery, unpacked)
+    if forged is not None:
+        reasons.append(forged)
+    reasons += about_replacement(unpacked, roster, history)
 
     # 3. No sign of a form.
     if form is None:

@@ -38,6 +38,10 @@ SEALABLE = frozenset(
     )
 )
 
+# What the folder source says of what the document system itself wrote there, with its shape: `edxml` or `manifest`.
+# It is an answer to a question of ours and not a reason, so decisions do not repeat it.
+SYSTEM_PACKAGE = "SYSTEM_PACKAGE"
+
 # What a source already said of a thing when it took it in; the rest of a delivery's reasons are earlier decisions'.
 SAID_BY_SOURCE = frozenset(
     (

@@ -57,7 +57,9 @@ Open = Callable[[list[File]], tuple[tuple[Leaf, ...], tuple[Why, ...]]]
 def looks_like_edxml(data: bytes) -> bool:
     """Tell an edXML package, of the present form or the older SOAP one, by its root; stray bytes may precede it."""
     at = data.find(b"<", 0, MAX_STRAY_BYTES + 1)
-    if at < 0 or b"\x00" in data[:at]:
+    # A header field or an envelope line before it is the beginning of a mail, whose sender may call himself
+    # `<edXML/x@example>`; read as a package, the mail would lose its From.
+    if at < 0 or b"\x00" in data[:at] or b":" in data[:at] or data.startswith((b"From ", b">From ")):
         return False
     # Only the root itself counts: a mail may begin with `Return-Path: <…>` and quote a package further down.
     front = data[at : at + 16_384].lstrip()

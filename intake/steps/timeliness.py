@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 from config.campaign import Campaign
 from intake.steps.unpacked import Unpacked
-from storage.records import ClockReading, Delivery, Timeliness, Why
+from storage.records import Channel, ClockReading, Delivery, Timeliness, Why
 
 
 def judge(received_at: datetime, campaign: Campaign) -> Timeliness:
@@ -58,7 +58,9 @@ def read_clocks(delivery: Delivery, unpacked: Unpacked) -> tuple[ClockReading, .
     mail, edxml, bundle = unpacked.mail, unpacked.edxml, unpacked.bundle
     if mail is not None:
         if mail.received:
-            readings.append(ClockReading("received_header", mail.received[0].at, mail.received[0].raw[:300]))
+            # A mail that lies in the export folder came over no server of ours: its lines are whoever made the file's.
+            own = "received_header" if delivery.channel is Channel.MAIL else "received_header_of_file"
+            readings.append(ClockReading(own, mail.received[0].at, mail.received[0].raw[:300]))
         readings.append(ClockReading("date_header", mail.date))
     if edxml is not None:
         readings += [ClockReading("edxml_trace", stamp.at, stamp.organ_id) for stamp in edxml.trace[:20]]

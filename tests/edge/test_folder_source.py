@@ -108,6 +108,50 @@ def opened(bundle: bytes) -> tuple[dict[str, object], dict[str, bytes]]:
 # Shapes.
 
 
+def own(taken: Taken) -> dict[str, str]:
+    """What of a look is marked as the system's own, by name, with its shape."""
+    return {
+        one.source_key.split("@")[0]: why.detail
+        for one in taken.arrivals
+        for why in one.reasons
+        if why.code == "SYSTEM_PACKAGE"
+    }
+
+
+def test_only_what_the_system_itself_wrote_by_place_and_shape_is_marked_as_its_own(export: Export) -> None:
+    """An attachment that is exported as a file may be a package, or a ZIP that looks like a bundle of ours."""
+    export.manifest("123", {"a.pdf": PDF, "attached.edxml": EDXML}, received_at="2019-09-10T08:00:00+07:00")
+    export.put("123/a.pdf", PDF)
+    export.put("123/attached.edxml", EDXML)
+    export.manifest("124/files", {"b.pdf": PDF})
+    export.put("124/files/b.pdf", PDF)
+    for path in ("top.edxml", "2019/09/stored.edxml", "xml/2019/9/12/stored.edxml"):
+        export.put(path, EDXML)
+    for path in ("125/attached.edxml", "125/2019/09/attached.edxml", "named.pdf", "20190912/attached.edxml"):
+        export.put(path, EDXML)
+    export.put("bundle.zip", office_file())
+
+    taken = export.take()
+    taken = export.take(NOW + MINUTE) if not taken.arrivals else taken
+
+    assert own(taken) == {
+        "123": "manifest",
+        "top.edxml": "edxml",
+        "2019/09/stored.edxml": "edxml",
+        "xml/2019/9/12/stored.edxml": "edxml",
+    }
+
+
+def test_a_manifest_among_a_documents_files_states_no_moment(export: Export) -> None:
+    """A folder inside a document's folder is unpacked from an attachment: its `received_at` is the sender's wish."""
+    export.manifest("124/files", {"b.pdf": PDF}, received_at="2019-09-01T08:00:00+07:00")
+    export.put("124/files/b.pdf", PDF)
+
+    (arrival,) = export.take().arrivals
+
+    assert (arrival.received_at, arrival.received_by) == (NOW - MINUTE, "file-time")
+
+
 def test_an_edxml_package_anywhere_below_is_brought_as_it_is(export: Export) -> None:
     """As the axis SDK drops them: by year, month and document (domain notes, section 4)."""
     export.put("xml/2019/09/8a2b.edxml", EDXML)
@@ -266,7 +310,10 @@ def test_a_manifest_with_a_wrong_digest_is_shown_to_a_person_in_the_end(export: 
     export.manifest("doc", {"a.pdf": b"another"})
     assert export.take(NOW).arrivals == []
     [arrival] = export.take(NOW + timedelta(hours=2)).arrivals
-    assert [(why.code, why.detail) for why in arrival.reasons] == [("MANIFEST_MISMATCH", "a.pdf")]
+    assert [(why.code, why.detail) for why in arrival.reasons] == [
+        ("MANIFEST_MISMATCH", "a.pdf"),
+        ("SYSTEM_PACKAGE", "manifest"),
+    ]
 
 
 @pytest.mark.parametrize(

@@ -6,15 +6,13 @@ from typing import Any
 import pytest
 
 from intake.steps.agency import SignerMatch
-from intake.steps.decide import decide
 from intake.steps.decision import Decision, History
 from intake.steps.examined import FormFacts
 from signatures.report import ChangedAfter, Reason, Revocation, Verdict
-from storage.records import Answer, Channel, State, Timeliness, Why
+from storage.records import Answer, State, Timeliness, Why
 from tests.makers import (
     CAMPAIGN,
     IN_TIME,
-    ROSTER,
     SECOND,
     a_campaign,
     a_delivery,
@@ -25,24 +23,10 @@ from tests.makers import (
     a_timing,
     an_examination,
     an_unpacked,
+    ask,
     some_edxml_facts,
     some_mail_facts,
 )
-
-
-def ask(**changes: Any) -> Decision:
-    """Decide about a good form in time, with changes."""
-    given: dict[str, Any] = {
-        "delivery": a_delivery(),
-        "examination": an_examination(),
-        "recognition": a_recognition(),
-        "timing": a_timing(),
-        "campaign": CAMPAIGN,
-        "roster": ROSTER,
-        "history": History(),
-        "office_addresses": frozenset({"stttt@binhthuan.example"}),
-    }
-    return decide(**{**given, **changes})
 
 
 def codes(decision: Decision) -> set[str]:
@@ -466,51 +450,6 @@ def test_a_detached_signature_is_the_forms_own() -> None:
     decision = ask(examination=an_examination(form, replace(beside, detached_of=form.sha256)))
 
     assert (decision.state, decision.signature) == (State.FILED, Verdict.PASSED)
-
-
-def test_a_recall_of_the_agencys_own_document_is_obeyed() -> None:
-    """QCVN 102: BussinessDocType 1 revokes; the document stays, marked."""
-    target = a_delivery(id="d0", state=State.FILED, agency="sxd", receipt_no="PDG-2019-000002")
-    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
-    recognition = a_recognition(agency_id="sxd", claimed="sxd")
-
-    decision = ask(
-        delivery=a_delivery(channel=Channel.QLVB),
-        examination=an_examination(unpacked=unpacked),
-        recognition=recognition,
-        history=History(versions=(target,), named=(target,)),
-    )
-
-    assert (decision.state, decision.withdraws) == (State.LINKED, "d0")
-
-
-def test_a_recall_that_came_by_mail_withdraws_nothing() -> None:
-    """Only the document system vouches for who recalls; a From header is anybody's."""
-    target = a_delivery(id="d0", state=State.FILED, agency="sxd")
-    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
-
-    decision = ask(
-        delivery=a_delivery(channel=Channel.MAIL),
-        examination=an_examination(unpacked=unpacked),
-        recognition=a_recognition(agency_id="sxd", claimed="sxd"),
-        history=History(named=(target,)),
-    )
-
-    assert (decision.state, decision.withdraws) == (State.HELD, None)
-
-
-def test_a_recall_of_somebody_elses_document_is_not_obeyed() -> None:
-    """An agency may recall only its own."""
-    target = a_delivery(id="d0", state=State.FILED, agency="snv")
-    unpacked = an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(operation="revoke"))
-
-    decision = ask(
-        examination=an_examination(unpacked=unpacked),
-        recognition=a_recognition(agency_id="sxd", claimed="sxd"),
-        history=History(named=(target,)),
-    )
-
-    assert (decision.state, decision.withdraws) == (State.HELD, None)
 
 
 def test_a_status_package_is_set_aside() -> None:

@@ -6,6 +6,7 @@ from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from intake.steps.edxml import looks_like_edxml
 from intake.steps.edxml_status import MEANINGS, StatusSender, write_status_package
 from intake.steps.unpack import unpack
 from intake.steps.unpacked import DocumentReference, EdxmlFacts, Unpacked
@@ -208,3 +209,12 @@ def test_a_mail_that_quotes_a_package_is_a_mail() -> None:
 
     assert unpack(mail, "x.eml").kind == "mail"
     assert unpack(mail, "x").kind == "mail"
+
+
+@pytest.mark.parametrize(
+    "head", [b"Return-Path: <edXML/x@evil.example>\r\n", b"From <edXML/x@evil.example> Thu Sep 12\n"]
+)
+def test_a_mail_whose_sender_calls_himself_a_package_is_none(head: bytes) -> None:
+    """The stray bytes that one SDK writes before its package are no header field."""
+    assert not looks_like_edxml(head + b"From: snv@binhthuan.example\r\n\r\n<edXML/>")
+    assert looks_like_edxml(b"1212<?xml version='1.0'?><edXML/>")
