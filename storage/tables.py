@@ -353,6 +353,19 @@ failed_sign_ins = Table(
     Column("last_at", UtcTime, nullable=False),
 )
 
+preferences = Table(
+    "preferences",
+    metadata,
+    Column("account", Words, ForeignKey("accounts.name"), nullable=False),
+    Column("kind", Words, nullable=False),
+    Column("name", Words, nullable=False),
+    Column("value", Words, nullable=False),
+    Column("at", UtcTime, nullable=False),
+    PrimaryKeyConstraint("account", "kind", "name"),
+    CheckConstraint("kind IN ('view','setting')", name="kind"),
+)
+"""What each person of the console likes; no fact of the intake, so the log does not speak of it."""
+
 leases = Table(
     "leases",
     metadata,
