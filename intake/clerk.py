@@ -264,6 +264,7 @@ class OfficeClerk:
             extra_vi=note,
             extra_en=(),
             sender_address=sender if agency is not None and sender in agency.mailboxes else None,
+            flaws=tuple(Why(one["code"], one["detail"]) for one in shown["form"]["flaws"]) if shown["form"] else (),
         )
 
         def write(receipt: Receipt) -> Sequence[LetterDraft]:

@@ -215,6 +215,7 @@ def letter_about(
         sender_address=recognition.sender_address,
         answers_to=_answered(examination),
         references=mail.message_id if mail else None,
+        flaws=decision.flaws,
     )
     silent = not decision.is_submission or (mail is not None and mail.automatic != "no")
 

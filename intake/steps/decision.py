@@ -97,6 +97,12 @@ class Decision:
     repairable: bool = False
     answers_from: ExaminedFile | None = None
 
+    @property
+    def flaws(self) -> tuple[Why, ...]:
+        """What the form lacks, each with its place, as read from the file that its answers come from."""
+        read = self.answers_from or self.form
+        return read.form.flaws if read is not None and read.form is not None else ()
+
 
 def once(reasons: tuple[Why, ...]) -> tuple[Why, ...]:
     """Return the reasons in their order, each once."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from jinja2 import Environment, StrictUndefined, Template
@@ -22,6 +23,9 @@ from storage.records import Channel, LetterDraft, LetterKind, Receipt, State, Ti
 MOST_FILES_LISTED = 50
 # A subject or file name is quoted up to so many characters: it is the sender's text in our letter.
 LONGEST_QUOTE = 200
+# Of one kind of flaw so many places are named, and so many kinds: a form has some hundred fields, a letter one page.
+MOST_NAMED_OF_A_FLAW = 30
+MOST_KINDS_OF_FLAW = 30
 
 WITNESSES = {
     "imap-internaldate": ("máy chủ thư của cơ quan tiếp nhận", "the office's own mail server"),
@@ -82,7 +86,7 @@ class Matter:
     Everything a letter speaks of, gathered before the deciding transaction; the receipt is added inside it.
 
     `answers_to` is the mail's Message-ID, None for folder items. `sender_address` is the From address if it is
-    registered. Times are aware; they are shown in `zone`.
+    registered. `flaws` are what the form lacks, each with its place. Times are aware; they are shown in `zone`.
     """
 
     kind: LetterKind
@@ -109,6 +113,7 @@ class Matter:
     now: datetime | None = None
     extra_vi: tuple[str, ...] = ()
     extra_en: tuple[str, ...] = ()
+    flaws: tuple[Why, ...] = ()
 
 
 def write_letter(matter: Matter, receipt: Receipt) -> LetterDraft:
@@ -205,6 +210,8 @@ def _body(matter: Matter, receipt: Receipt) -> str:
         signature_vi=signature[0] if signature else "đã được cán bộ xem xét",
         signature_en=signature[1] if signature else "looked at by a clerk",
         signers_vi=_signers(matter.signatures),
+        flaws_vi=_flaws(matter.flaws, "vi"),
+        flaws_en=_flaws(matter.flaws, "en"),
         next_vi=do_vi,
         next_en=do_en,
         contact=matter.contact,
@@ -227,6 +234,9 @@ def _next_steps(matter: Matter) -> tuple[list[str], list[str]]:
         else:
             vi.append("Thời gian gia hạn đã hết; đề nghị liên hệ cơ quan tiếp nhận trước khi gửi lại.")
             en.append("The days of grace are over; please contact the office before you send again.")
+    elif matter.flaws:
+        vi.append(explain("FORM_HAS_FLAWS").do_vi)
+        en.append(explain("FORM_HAS_FLAWS").do_en)
     if not vi:
         if matter.state is State.FILED:
             vi.append(
@@ -237,6 +247,21 @@ def _next_steps(matter: Matter) -> tuple[list[str], list[str]]:
             vi.append("Cán bộ tiếp nhận sẽ xem xét và trả lời Quý cơ quan.")
             en.append("A clerk will look at it and answer you.")
     return list(dict.fromkeys(vi)), list(dict.fromkeys(en))
+
+
+def _flaws(flaws: Sequence[Why], language: Literal["vi", "en"]) -> list[str]:
+    """Return one line for each kind of flaw with the places where it stands; what is left out is counted."""
+    places: dict[str, list[str]] = {}
+    for one in flaws:
+        places.setdefault(one.code, []).extend([quoted(one.detail)] if one.detail else [])
+    lines = []
+    for code, named in list(places.items())[:MOST_KINDS_OF_FLAW]:
+        sentence = explain(code).vi if language == "vi" else explain(code).en
+        rest = len(named) - MOST_NAMED_OF_A_FLAW
+        more = "" if rest <= 0 else f" (và {rest} mục khác)" if language == "vi" else f" (and {rest} more)"
+        told = "; ".join(named[:MOST_NAMED_OF_A_FLAW]) + more
+        lines.append(f"{sentence.rstrip('.')}: {told}" if named else sentence)
+    return lines
 
 
 def _left(end: datetime, now: datetime) -> tuple[str, str]:

@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import msgspec
 
+from config.catalogue import load_catalogue
+from intake.demo.filled_form import plausible_values
+from intake.demo.form_pdf import form_pdf
+from intake.demo.signing import sign_pdf
 from intake.once import Summary, run_once
 from storage.audit import audit
 from storage.records import LetterState, State, Timeliness
 from tests.makers import CLOSES, DUE, IN_TIME, SECOND
-from tests.offices import ListedMail, SmallOffice, a_form, a_mail, a_signed_form
+from tests.offices import ListedMail, SmallOffice, a_form, a_mail, a_signed_form, the_seal
 
 
 def passed(summary: Summary) -> dict[str, int]:
@@ -105,6 +110,29 @@ def test_an_unsigned_form_gets_a_defect_letter_with_the_time_left(small_office: 
     letter = small_office.courier.carried[0]
     assert letter.kind.value == "defect"
     assert "Thời gian còn lại" in letter.body
+
+
+def test_a_form_that_lacks_answers_is_filed_and_its_letter_names_each(small_office: SmallOffice) -> None:
+    """The agency learns with its receipt which criteria to complete while there is time."""
+    catalogue = load_catalogue(Path("config/catalogue.toml"))
+    values = plausible_values(catalogue, "so_nganh", "Sở Nội vụ", seed=0)
+    left_out = ("pdg:A1:denominator", "pdg:F4:answer", "pdg:F5:score")
+    form = form_pdf(
+        catalogue,
+        "so_nganh",
+        "Sở Nội vụ",
+        {tag: value for tag, value in values.items() if tag not in left_out},
+        title="Đánh giá ứng dụng CNTT năm 2019",
+    )
+    small_office.mailbox.put(a_mail(sign_pdf(form, the_seal("Sở Nội vụ"), at=IN_TIME)))
+
+    run_once(small_office.office)
+
+    (delivery,) = small_office.deliveries().values()
+    named = {one["detail"].split(":")[0] for one in small_office.office.queries.show(delivery.id)["form"]["flaws"]}
+    (letter,) = small_office.courier.carried
+    assert (delivery.state, named >= {"A1", "F4", "F5"}) == (State.FILED, True)
+    assert all(one in letter.body for one in named)
 
 
 def test_a_new_version_takes_the_content_and_keeps_the_first_time(small_office: SmallOffice) -> None:
