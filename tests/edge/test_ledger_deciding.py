@@ -423,3 +423,25 @@ def test_a_database_without_tables_says_what_to_do(tmp_path: Path) -> None:
         ledger.waiting()
     assert "intake db upgrade" in error.value.remedy
     ledger.close()
+
+
+def test_one_judges_at_a_time_on_all_machines(ledger: Ledger, database_url: str) -> None:
+    """A second office on the same store waits until the first has written what it judged."""
+    if ledger.database.is_sqlite:
+        pytest.skip("one daemon owns an SQLite file; its threads are tested with the line of deliveries")
+    other = Ledger.open(database_url)
+    entered = threading.Event()
+
+    def judge() -> None:
+        with other.judging():
+            entered.set()
+
+    try:
+        with ledger.judging():
+            second = threading.Thread(target=judge)
+            second.start()
+            assert not entered.wait(0.3)
+        second.join(10)
+        assert entered.is_set()
+    finally:
+        other.close()

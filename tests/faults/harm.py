@@ -83,6 +83,7 @@ class Bench:
     folder: Path
     sockets: bool
     postgres: Postgres | None
+    ahead: int = 0
     template: Path = field(init=False)
     database: str = ""
 
@@ -127,7 +128,7 @@ class Bench:
         def work() -> None:
             steps.install()
             try:
-                one_pass(config, None if self.sockets else steps, at=day)
+                one_pass(config, None if self.sockets else steps, at=day, ahead=self.ahead)
             finally:
                 seen = {"names": steps.names, "harmed": steps.harmed}
                 (config.parent / "steps.json").write_text(json.dumps(seen), encoding="utf-8")
@@ -220,6 +221,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--harm", choices=("kill", "fail-once", "fail-for-good"), required=True)
     parser.add_argument("--scene", choices=("listed", "sockets"), default="listed")
     parser.add_argument("--database", choices=("sqlite", "postgresql"), default="sqlite")
+    parser.add_argument("--ahead", type=int, default=0, help="how many are examined while another is filed")
     parser.add_argument("--sample", type=int, default=0, help="how many steps; 0 for all")
     parser.add_argument("--seed", type=int, default=697)
     asked = parser.parse_args(arguments)
@@ -235,7 +237,7 @@ def main(arguments: list[str]) -> int:
         warm = Bench(asked.folder / "warm", sockets=False, postgres=None)
         one_pass(warm.template / "office.toml")
         shutil.rmtree(warm.folder)
-        bench = Bench(asked.folder, sockets=asked.scene == "sockets", postgres=postgres)
+        bench = Bench(asked.folder, sockets=asked.scene == "sockets", postgres=postgres, ahead=asked.ahead)
         harm_each(bench, tally, asked.harm, asked.sample)
     finally:
         if postgres is not None:

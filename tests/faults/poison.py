@@ -29,6 +29,8 @@ def perform_or_suffer(task: ExaminationTask) -> Examination:
         os.kill(os.getpid(), signal.SIGKILL)
     if how == b"hang":
         time.sleep(600)
+    if how == b"slow":
+        time.sleep(1)
     if how == b"eats":
         hoard = []
         while True:

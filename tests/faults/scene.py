@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -122,14 +123,19 @@ class InProcess:
     """
     The examiner without its process: a fault test forks enough processes of its own.
 
-    It does nothing beside its caller, so the steps of a pass come in one order.
+    With a `count` of 0 it does nothing beside its caller, so the steps of a pass come in one order; else threads ask
+    it for several at once, as workers are asked, and the order is another each time.
     """
 
-    count = 0
+    def __init__(self, count: int = 0) -> None:
+        self.count = count
+        # What reads a form is a library that no two threads may be in.
+        self._reading = threading.Lock()
 
     def call(self, task: Any, *, timeout_seconds: float) -> Any:
         """Examine here and now."""
-        return perform(task)
+        with self._reading:
+            return perform(task)
 
     def close(self) -> None:
         """Nothing to end."""
@@ -199,13 +205,13 @@ def set_the_scene(folder: Path, database: str = "sqlite:///intake.db") -> Path:
     return config
 
 
-def open_scene(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> Office:
+def open_scene(config: Path, steps: Any = None, *, at: datetime = IN_TIME, ahead: int = 0) -> Office:
     """
     Open the office with the scene's mailbox and relay: those of the process, or the servers named in the file `ports`.
     """
     office = open_office(load_settings(config))
     office.examiner.close()
-    changes: dict[str, Any] = {"examiner": InProcess(), "clock": lambda: at.astimezone(UTC)}
+    changes: dict[str, Any] = {"examiner": InProcess(ahead), "clock": lambda: at.astimezone(UTC)}
     folder = config.parent
     if (folder / PORTS).exists():
         ports = Ports.read(folder / PORTS)
@@ -218,9 +224,9 @@ def open_scene(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> Of
     return replace(office, **changes)
 
 
-def one_pass(config: Path, steps: Any = None, *, at: datetime = IN_TIME) -> None:
-    """Make one pass, as `intake once` does."""
-    office = open_scene(config, steps, at=at)
+def one_pass(config: Path, steps: Any = None, *, at: datetime = IN_TIME, ahead: int = 0) -> None:
+    """Make one pass, as `intake once` does; with `ahead` so many are examined while another is filed."""
+    office = open_scene(config, steps, at=at, ahead=ahead)
     try:
         run_once(office)
     finally:

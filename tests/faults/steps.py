@@ -6,6 +6,7 @@ import errno
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -39,11 +40,13 @@ class Steps:
     of_sockets: bool = False
     names: list[str] = field(default_factory=list)
     harmed: int = 0
+    counting: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     def touch(self, name: str) -> bool:
         """Count a step; True says that it must fail now."""
-        self.names.append(name)
-        here = len(self.names)
+        with self.counting:
+            self.names.append(name)
+            here = len(self.names)
         if self.harm == "kill" and here == self.at:
             os.kill(os.getpid(), signal.SIGKILL)
         fails = (self.harm == "fail-once" and here == self.at) or (

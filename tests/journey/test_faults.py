@@ -54,7 +54,9 @@ def quick_folder() -> Iterator[Path]:
         yield Path(folder)
 
 
-def harmed(folder: Path, harm: str, scene: str, database: str, sample: int, tell: Tell) -> dict[str, Any]:
+def harmed(
+    folder: Path, harm: str, scene: str, database: str, sample: int, tell: Tell, *, ahead: int = 0
+) -> dict[str, Any]:
     """Run the harness as the program it is, tell its counts and return them."""
     if database == "postgresql":
         try:
@@ -62,12 +64,13 @@ def harmed(folder: Path, harm: str, scene: str, database: str, sample: int, tell
         except PostgresMissing as missing:
             pytest.skip(str(missing))
     command = [sys.executable, "-m", "tests.faults.harm", str(folder), "--harm", harm, "--scene", scene]
-    command += ["--database", database, "--sample", str(sample), "--seed", str(SEED)]
+    command += ["--database", database, "--sample", str(sample), "--seed", str(SEED), "--ahead", str(ahead)]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=3500)
     assert done.stdout, done.stderr[-3000:]
     tally: dict[str, Any] = json.loads(done.stdout)
+    how = f"{harm}, {scene}, {database}{', examining ahead' if ahead else ''}"
     tell(
-        f"faults, {harm}, {scene}, {database}: {tally['steps']} steps, {tally['runs']} harmed,"
+        f"faults, {how}: {tally['steps']} steps, {tally['runs']} harmed,"
         f" killed {tally['killed']}, faults injected {tally['injected']},"
         f" items lost: {tally['lost']}, duplicated: {tally['duplicated']}, letters sent twice: {tally['letters_twice']}"
     )
@@ -96,6 +99,12 @@ def test_a_pass_that_is_harmed_at_some_step_comes_to_the_same_end(
     if scene == "listed":
         wanted = {"write", "fsync", "rename", "commit: before", "commit: after", "relay: before", "settle", "fetch"}
         assert wanted <= set(tally["by_kind"])
+
+
+@pytest.mark.parametrize("harm", ["kill", "fail-once"])
+def test_a_pass_that_examines_ahead_comes_to_the_same_end(quick_folder: Path, harm: str, tell: Tell) -> None:
+    """While some are examined and another is filed, the steps come in an order of their own; the end is the same."""
+    claim_nothing_came_of_it(harmed(quick_folder, harm, "listed", "sqlite", 12, tell, ahead=2))
 
 
 def injected(folder: Path, tell: Tell, *options: str) -> dict[str, Any]:
