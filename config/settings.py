@@ -202,7 +202,7 @@ class ExaminationTable(_Table, frozen=True):
     seconds: int = 120
     memory_mib: int = 1536
     attempts: int = 3
-    workers: int = 1
+    workers: int = 2
 
 
 class DiskTable(_Table, frozen=True):
