@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from config.catalogue import Catalogue, Criterion, CriterionKind
 from intake.steps.agency import plain
@@ -33,6 +34,8 @@ _HEADS = {
 }
 
 
+# The longest head has three words; a cell longer than this is not compared with them.
+MAX_HEAD = 100
 # Two figures and a stroke; looking for them in pages of blanks would take the square of their number.
 MAX_FRACTION = 60
 
@@ -57,11 +60,9 @@ def fields_of_rows(rows: Iterable[Sequence[str]], catalogue: Catalogue) -> dict[
     ids = {one.id.casefold(): one for one in catalogue.criteria()}
     columns: _Columns | None = None
     for row in rows:
-        columns = _columns_of(row) or columns
-        if columns is None:
-            continue
-        criterion = ids.get(columns.of(row, "id").rstrip(".").casefold())
-        if criterion is None:
+        criterion = ids.get(columns.of(row, "id").rstrip(".").casefold()) if columns else None
+        if criterion is None or columns is None:
+            columns = _columns_of(row) or columns
             continue
         for tag, text in _fields_of_row(row, columns, criterion).items():
             if text and not values.get(tag):
@@ -81,17 +82,27 @@ def agency_of(text: str) -> dict[str, str]:
     return {AGENCY: " ".join(found[1].split())} if found else {}
 
 
+def names_columns(row: Sequence[str]) -> bool:
+    """Whether a row is the head of a table of ours."""
+    return _columns_of(row) is not None
+
+
 def _columns_of(row: Sequence[str]) -> _Columns | None:
     places: dict[str, int] = {}
     for number, cell in enumerate(row):
-        head = plain(cell)
-        for name, words in _HEADS.items():
-            if head in words and name not in places:
-                places[name] = number
-                break
+        name = _head(cell) if len(cell) <= MAX_HEAD else None
+        if name is not None:
+            places.setdefault(name, number)
     if "id" in places and ({"answer", "numerator", "denominator"} & set(places)):
         return _Columns(places)
     return None
+
+
+@lru_cache(maxsize=256)  # A form repeats its heads with every table and page.
+def _head(cell: str) -> str | None:
+    """Return what a column with this head holds, None if it is none of ours."""
+    words = plain(cell)
+    return next((name for name, heads in _HEADS.items() if words in heads), None)
 
 
 def _fields_of_row(row: Sequence[str], columns: _Columns, criterion: Criterion) -> dict[str, str]:
