@@ -10,11 +10,12 @@ import msgspec
 
 from config.campaign import extend_closes
 from intake.console.desk import Done, Extension, Foreseen, Permission, Refused, Request, Shift
-from intake.filing import WriteLetters, history_of_agency, matter_of, standing_rule
+from intake.filing import WriteLetters, history_of_agency, matter_of
 from intake.flow import current_rules
 from intake.office import Office, Rulebook
 from intake.rejudging import Better, judge_again, judged_better
 from intake.steps.letters import FileLine, write_letter
+from intake.steps.standing import standing_rule
 from signatures.report import Verdict
 from storage.accounts import Accounts
 from storage.acting import OPEN_FROM, STATE_AFTER
@@ -140,8 +141,8 @@ class OfficeClerk:
         """
         Write the campaign's new version, log the act, and judge again what it touches.
 
-        What was held is examined anew by the same rules and answered again; what was filed keeps its standing and
-        gets its new reading. The moment of receipt itself never changes.
+        What was held is examined anew by the same rules and answered again; what was filed gets its new reading, and
+        its agency's versions stand by it. The moment of receipt itself never changes.
         """
         office = self._office
         account = self._accounts.usable(extension.by)

@@ -6,7 +6,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from config.campaign import Campaign
 from config.settings import Settings
 from intake.office import Office, Rulebook
 from intake.steps.agency import Recognition, recognise
@@ -25,22 +24,10 @@ from storage.records import (
     Outcome,
     Receipt,
     State,
-    Timeliness,
     Why,
 )
-from storage.standing import Standing, StandingRule
-
-# Which of the agency's own readings of time a person has not confirmed yet.
-DOUBTFUL_TIME = frozenset({"TIME_UNCERTAIN", "CLOCKS_DISAGREE_ON_CUT_OFF"})
-# A version with one of these was not signed by the agency, so it is no try of the agency's.
-NOT_ITS_OWN = frozenset({"AGENCY_MISMATCH", "SIGNER_NOT_ON_ROSTER", "SIGNER_REVOKED", "FORM_OF_ANOTHER_AGENCY"})
-# Of these nobody knows yet whether they are the form at all.
-NOT_SEEN_TO_BE_THE_FORM = frozenset({"FORM_NOT_CERTAIN", "TEXT_UNREADABLE"})
 
 WriteLetters = Callable[[Receipt], Sequence[LetterDraft]]
-
-# A version whose signature is intact fixes the moment of an agency's submission, whatever else was wrong with it.
-INTACT = frozenset({Verdict.PASSED.value, Verdict.INDETERMINATE.value})
 
 
 def sender_and_signers(book: Rulebook, examination: Examination, office_agency: str) -> Recognition:
@@ -94,46 +81,6 @@ def history_of(
 def history_of_agency(ledger: Ledger, campaign: str, agency: str | None) -> History:
     """Return an agency's versions alone, for an act that examines nothing."""
     return History(versions=ledger.versions(campaign, agency) if agency else ())
-
-
-def standing_rule(campaign: Campaign, history: History) -> StandingRule:
-    """
-    Return the rule by which an agency's filed versions stand to each other.
-
-    The content of the last version before `closes` counts (of those after it only where there is no other), and the
-    moment of the earliest version whose signature is intact, held ones included, or each version's own where the
-    campaign says so (`resubmission_time`). The agency's reputation rests on its first honest try, not on our queue.
-    """
-    tries = [moment for one in history.versions if (moment := _moment_of_try(one)) is not None]
-
-    def rule(filed: Sequence[Delivery]) -> Standing:
-        if not filed:
-            return Standing(None)
-        in_time = [one for one in filed if one.timeliness is not Timeliness.AFTER_GRACE]
-        operative = max(in_time or filed, key=lambda one: (one.received_at, one.id))
-        moments = [operative.counted_at or operative.received_at]
-        if campaign.resubmission_time == "first":
-            moments += [one.counted_at or one.received_at for one in filed if one.campaign == campaign.id]
-            moments += tries
-        first = min(moments)
-        return Standing(operative.id, first, judge(first, campaign))
-
-    return rule
-
-
-def _moment_of_try(one: Delivery) -> datetime | None:
-    """
-    Return the moment by which a version that is not filed speaks for its agency's later ones; None if it does not.
-
-    Without this, anything signed and sent early would buy its agency time without a person: another's form, a
-    document that is no form, or a Received line of the sender's own making. What a person returned was a form.
-    """
-    codes = {why.code for why in one.reasons}
-    if one.state not in (State.HELD, State.RETURNED) or one.signature not in INTACT or codes & NOT_ITS_OWN:
-        return None
-    if one.state is State.HELD and codes & NOT_SEEN_TO_BE_THE_FORM:
-        return None
-    return one.received_at if codes & DOUBTFUL_TIME else one.counted_at or one.received_at
 
 
 def outcome_of(

@@ -23,7 +23,6 @@ from intake.filing import (
     outcome_of,
     sender_and_signers,
     shelved_outcome,
-    standing_rule,
 )
 from intake.line import Line, Malware
 from intake.office import Office, Rulebook
@@ -31,6 +30,7 @@ from intake.ports import CarryResult, Courier, Source, SourceError
 from intake.rejudging import judge_again, take_earlier_moments
 from intake.steps.decide import decide
 from intake.steps.examined import Examination
+from intake.steps.standing import standing_rule
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
 from storage.ledger import Rejudged

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
 
 from config.campaign import Campaign
 from intake.office import Office
-from intake.steps.timeliness import judge
+from intake.steps.decision import History
+from intake.steps.standing import standing_rule
+from intake.steps.timeliness import better_of, judge
 from storage.acting import NotOpen
 from storage.ledger import Rejudged
 from storage.queries import LogFilter
 from storage.records import Action, Delivery, State, Timeliness
+from storage.standing import StandingRule
 
 log = structlog.get_logger()
-
-_ORDER = (Timeliness.ON_TIME, Timeliness.IN_GRACE, Timeliness.AFTER_GRACE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ def judged_better(office: Office, campaign: Campaign) -> tuple[Better, ...]:
         if one.timeliness is None or one.timeliness is Timeliness.ON_TIME:
             continue
         after = judge(_own_moment(one), campaign)
-        if _ORDER.index(after) < _ORDER.index(one.timeliness):
+        if better_of(after, one.timeliness) is not one.timeliness:
             better.append(Better(one, one.timeliness, after))
     return tuple(sorted(better, key=lambda one: (one.delivery.received_at, one.delivery.id)))
 
@@ -51,8 +52,9 @@ def judge_again(office: Office, campaign: Campaign, *, by: str, note: str) -> in
     """
     Judge again what `campaign`'s cut-offs now judge better; returns how many deliveries that touched.
 
-    What is held is examined anew by the same rules and answered again; what was decided keeps its standing and gets
-    its new reading. Repeated, it finds nothing more to do, so it stands before the record of the new version: dying
+    What is held is examined anew by the same rules and answered again; what was decided gets its new reading, and the
+    versions of its agency stand to each other by it: a form that two persons accepted after grace may be the last in
+    time now. Repeated, it finds nothing more to do, so it stands before the record of the new version: dying
     between the two loses nobody his extension.
     """
     better = judged_better(office, campaign)
@@ -71,14 +73,14 @@ def take_earlier_moments(office: Office, campaign: Campaign) -> int:
     note = "the same bytes came earlier than was known"
     for one in moved:
         counted = judge(one.received_at, campaign)
-        own = min(one.timeliness or counted, counted, key=_ORDER.index)
-        touched = [Rejudged(one.id, own, one.received_at, counted)]
-        if one.agency is not None and one.campaign == campaign.id and campaign.resubmission_time == "first":
-            for heir in office.ledger.versions(campaign.id, one.agency):
-                later = heir.counted_at is not None and heir.counted_at > one.received_at
-                if heir.operative and heir.id != one.id and later and one.state is State.FILED:
-                    touched.append(Rejudged(heir.id, heir.timeliness or counted, one.received_at, counted))
-        office.ledger.rejudge(touched, by="machine", note=note, at=office.clock())
+        own = better_of(one.timeliness or counted, counted)
+        office.ledger.rejudge(
+            [Rejudged(one.id, own, one.received_at, counted)],
+            by="machine",
+            note=note,
+            at=office.clock(),
+            standing=_standing(office, campaign, [replace(one, counted_at=one.received_at)]),
+        )
         if one.state is State.HELD and any(why.code == "AFTER_GRACE" for why in one.reasons):
             _examine_again(office, campaign, one, by="machine", reason="CAME_EARLIER", note=note)
     return len(moved)
@@ -93,10 +95,22 @@ def _apply(office: Office, campaign: Campaign, better: Sequence[Better], *, by: 
         elif delivery.state is not State.RECEIVED:
             counted = delivery.counted_at
             again = judge(counted, campaign) if counted is not None else one.after
-            again = min(delivery.counted_timeliness or again, again, key=_ORDER.index)
+            again = better_of(delivery.counted_timeliness or again, again)
             quiet.append(Rejudged(delivery.id, one.after, counted, again))
     if quiet:
-        office.ledger.rejudge(quiet, by=by, note=note, at=office.clock())
+        touched = [one.delivery for one in better if one.delivery.state is State.FILED]
+        standing = _standing(office, campaign, touched)
+        office.ledger.rejudge(quiet, by=by, note=note, at=office.clock(), standing=standing)
+
+
+def _standing(office: Office, campaign: Campaign, touched: Sequence[Delivery]) -> dict[tuple[str, str], StandingRule]:
+    """Return the rule of each agency that has one of `touched`; these are taken as given, the rest as recorded."""
+    known = {one.id: one for one in touched}
+    rules = {}
+    for agency in {one.agency for one in touched if one.agency is not None and one.campaign == campaign.id}:
+        versions = tuple(known.get(one.id, one) for one in office.ledger.versions(campaign.id, agency))
+        rules[campaign.id, agency] = standing_rule(campaign, History(versions=versions))
+    return rules
 
 
 def _examine_again(office: Office, campaign: Campaign, delivery: Delivery, *, by: str, reason: str, note: str) -> None:

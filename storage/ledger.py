@@ -38,7 +38,7 @@ from storage.sourcebook import SourceMemory, health, knows, outages_of, source_f
 from storage.standing import StandingRule, newest_stands
 from storage.tables import approvals, campaigns, claims, deliveries, files
 from storage.types import clean, utc_text
-from storage.versions import succession
+from storage.versions import stand_anew, succession
 
 
 @dataclass(frozen=True, slots=True)
@@ -387,8 +387,21 @@ class Ledger:
         with self.database.reading() as connection:
             return connection.execute(_CAMPAIGN_VERSION, {"campaign": campaign}).scalar_one_or_none()
 
-    def rejudge(self, changes: Sequence[Rejudged], *, by: str, note: str, at: datetime) -> None:
-        """Record new readings of time for several deliveries in one transaction, each with its log entry."""
+    def rejudge(
+        self,
+        changes: Sequence[Rejudged],
+        *,
+        by: str,
+        note: str,
+        at: datetime,
+        standing: Mapping[tuple[str, str], StandingRule] | None = None,
+    ) -> None:
+        """
+        Record new readings of time for several deliveries in one transaction, each with its log entry.
+
+        `standing` gives the rule of each (campaign, agency) whose versions may stand otherwise by the new readings:
+        one that was too late may be the last in time now. It is asked with the new readings.
+        """
         with writing(self.database) as pages:
             for one in changes:
                 delivery = find(pages, one.delivery_id)
@@ -403,6 +416,8 @@ class Ledger:
                     "counted_timeliness": delivery.counted_timeliness,
                 }
                 change(pages, delivery.id, values, "rejudged", actor=by, at=at, detail={"note": note, "was": was})
+            for (campaign, agency), rule in (standing or {}).items():
+                stand_anew(pages, campaign, agency, rule, actor=by, at=at, note=note)
 
     def note(
         self, event: str, detail: Mapping[str, object], *, actor: str, at: datetime, delivery_id: str | None = None

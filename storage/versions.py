@@ -80,6 +80,27 @@ def succession(pages: Pages, subject: Delivery, rule: StandingRule) -> Successio
     return Succession(subject, others, standing)
 
 
+def stand_anew(
+    pages: Pages, campaign: str, agency: str, rule: StandingRule, *, actor: str, at: datetime, note: str
+) -> None:
+    """Ask `rule` anew how an agency's versions stand, by their new readings of time; recorded if it changed."""
+    filed = tuple(sorted(_filed(pages, campaign, agency), key=lambda one: (one.received_at, one.id)))
+    standing = rule(filed) if filed else Standing(None)
+    now = next((one for one in filed if one.id == standing.operative), None)
+    if now is None:
+        return
+    before = next((one for one in filed if one.operative and one.id != now.id), None)
+    if before is not None:
+        detail = {"by": now.id, "note": note}
+        change(pages, before.id, {"operative": False}, "superseded", actor=actor, at=at, detail=detail)
+    values: dict[str, Any] = {} if now.operative else {"operative": True}
+    if before is not None and now.supersedes is None:
+        values["supersedes"] = before.id
+    values |= {name: new for name, new in _counted(now, standing).items() if getattr(now, name) != new}
+    if values:
+        change(pages, now.id, values, "took_standing", actor=actor, at=at, detail={"note": note})
+
+
 def _filed(pages: Pages, campaign: str, agency: str) -> tuple[Delivery, ...]:
     row = {"campaign": campaign, "agency": agency}
     return tuple(delivery_of(one) for one in pages.connection.execute(_FILED, row))

@@ -9,6 +9,8 @@ from config.campaign import Campaign
 from intake.steps.unpacked import Unpacked
 from storage.records import Channel, ClockReading, Delivery, Timeliness, Why
 
+_BEST_FIRST = (Timeliness.ON_TIME, Timeliness.IN_GRACE, Timeliness.AFTER_GRACE)
+
 
 def judge(received_at: datetime, campaign: Campaign) -> Timeliness:
     """
@@ -29,6 +31,11 @@ def judge(received_at: datetime, campaign: Campaign) -> Timeliness:
     if received_at < campaign.closes:
         return Timeliness.IN_GRACE
     return Timeliness.AFTER_GRACE
+
+
+def better_of(*readings: Timeliness) -> Timeliness:
+    """Return the reading that favours the agency most; at least one must be given."""
+    return min(readings, key=_BEST_FIRST.index)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,6 +9,7 @@ import pytest
 from intake.demo.signing import detached_p7s, sign_pdf
 from intake.flow import receive
 from intake.once import run_once
+from storage.audit import audit
 from storage.records import Action, Delivery, Role, State, Timeliness
 from tests.makers import CLOSES, DUE, IN_TIME, SECOND
 from tests.offices import ListedMail, SmallOffice, a_form, a_mail, a_signed_form, the_seal
@@ -245,6 +246,34 @@ def test_a_cut_off_that_was_moved_in_the_file_brings_back_what_was_held_for_it(s
     assert (delivery.state, delivery.timeliness) == (State.FILED, Timeliness.IN_GRACE)
 
 
+def test_a_late_version_that_two_accepted_stands_once_grace_is_extended_over_it(small_office: SmallOffice) -> None:
+    """It was filed behind the one in time; extended, it is the last in time, and no moment of receipt has moved."""
+    small_office.mailbox.put(a_mail(a_signed_form()), DUE + HOUR)
+    small_office.mailbox.put(a_mail(a_signed_form(version=1), message_id="<2@x>"), CLOSES + HOUR)
+    run_once(small_office.office)
+    for name in ("lan", "minh"):
+        _act(small_office, in_order(small_office)[1], Action.ACCEPT, _account(small_office, name))
+    first, late = in_order(small_office)
+    assert [(one.state, one.operative) for one in (first, late)] == [(State.FILED, True), (State.FILED, False)]
+    received = [one.received_at for one in (first, late)]
+
+    _extend(small_office, CLOSES + timedelta(days=7), "lan")
+
+    first, late = in_order(small_office)
+    assert [one.operative for one in (first, late)] == [False, True]
+    assert (late.timeliness, late.counted_timeliness, late.counted_at) == (
+        Timeliness.IN_GRACE,
+        Timeliness.IN_GRACE,
+        first.received_at,
+    )
+    assert (late.supersedes, [one.received_at for one in (first, late)]) == (first.id, received)
+    events = [one.event for one in small_office.office.queries.timeline(late.id)]
+    assert events[-2:] == ["rejudged", "took_standing"]
+    assert audit(small_office.office.database, small_office.office.vault).holds
+    run_once(small_office.office)
+    assert in_order(small_office) == [first, late]
+
+
 # 4. Two persons ------------------------------------------------
 
 
@@ -279,6 +308,14 @@ def _act(small_office: SmallOffice, delivery: Delivery, action: Action, by: str)
 
     request = Request(delivery.id, action, by, "CLERK_CHECKED_IN_PERSON")
     OfficeClerk(small_office.office).act(request)
+
+
+def _extend(small_office: SmallOffice, closes: datetime, by: str) -> None:
+    from intake.clerk import OfficeClerk
+    from intake.console.desk import Extension
+
+    extension = Extension(closes, basis="Công văn 800", approved_by="Giám đốc", approved_on=closes.date(), by=by)
+    OfficeClerk(small_office.office).extend(extension)
 
 
 def _let_two_return(small_office: SmallOffice, delivery: Delivery) -> None:
