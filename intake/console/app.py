@@ -31,7 +31,9 @@ from intake.console import (
     decisions,
     entrance,
     health,
+    keys,
     register,
+    saved,
     submission,
 )
 from intake.console.access import Door, is_from_elsewhere, may, same_token
@@ -50,10 +52,13 @@ PageFunction = Callable[[Visit], Response]
 MAX_FORM_BYTES = 64 * 1024
 MAX_FORM_FIELDS = 100
 
-# No script at all, nothing from elsewhere, no frame around us, no form to elsewhere (CSP Level 3).
+# No script, nothing from elsewhere, no frame around us, no form to elsewhere (CSP Level 3).
 CONTENT_POLICY = (
     "default-src 'none'; style-src 'self'; img-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+
+# The pages of a person who uses shortcuts may load the one script file of ours, and it may make no text into code.
+POLICY_WITH_KEYS = f"{CONTENT_POLICY}; script-src 'self'; require-trusted-types-for 'script'; trusted-types 'none'"
 
 log = logging.getLogger(__name__)
 
@@ -72,7 +77,10 @@ class Room:
 ROOMS: tuple[Room, ...] = (
     Room("/", board.show),
     Room("/queue", register.queue),
+    Room("/queue/next", register.next_undecided),
     Room("/log", register.show),
+    Room("/log/views", None, saved.keep, least_to_post=Role.VIEWER),
+    Room("/log/views/remove", None, saved.remove, least_to_post=Role.VIEWER),
     Room("/deliveries/{ref}", submission.show),
     Room("/deliveries/{ref}/files/{sha256}", submission.download),
     Room("/deliveries/{ref}/files/{sha256}/pages/{number:int}.png", submission.picture),
@@ -86,6 +94,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/campaign", cutoffs.show),
     Room("/campaign/extend", cutoffs.ask, cutoffs.extend, least=Role.CLERK),
     Room("/health", health.show),
+    Room("/keys", keys.show, keys.switch, least_to_post=Role.VIEWER),
     Room("/accounts", accounts.show, accounts.create, least=Role.ADMIN, least_to_post=Role.ADMIN),
     Room("/accounts/{name}", None, accounts.change, least=Role.ADMIN, least_to_post=Role.ADMIN),
 )
@@ -248,7 +257,9 @@ class Reception:
             "may_act": may(session.account, Role.CLERK) if session else False,
             **told,
         }
-        return HTMLResponse(self._templates.get_template(template).render(context), status)
+        keys = context["frame"] is not None and context["frame"].keys
+        headers = {"Content-Security-Policy": POLICY_WITH_KEYS} if keys else None
+        return HTMLResponse(self._templates.get_template(template).render(context), status, headers)
 
     def _sign_in(self, request: Request, form: Mapping[str, str]) -> Response:
         visit = self._visit(request, None, form)

@@ -11,6 +11,7 @@ from config.errors import OfficeError, WrongUse
 from intake.console.choices import CHOICES, HINTS, needs_note
 from intake.console.desk import Permission, Request
 from intake.console.register import names_of
+from intake.console.submission import comparison_of
 from intake.console.visit import Visit
 from intake.console.words import ACTION_MEANINGS, ACTIONS
 from storage.queries import LogFilter
@@ -103,6 +104,7 @@ def _form(
         permission=permission,
         agencies=visit.desk.roster().agencies,
         agency_name=names_of(visit).get(delivery.agency or ""),
+        comparison=comparison_of(visit, delivery) if action is Action.ACCEPT else None,
         full_names={one.name: one.full_name for one in visit.desk.accounts.list()},
         asked_before=next(
             (one for one in visit.desk.ledger.pending(delivery.id) if one.action is action), None

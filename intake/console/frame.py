@@ -10,7 +10,9 @@ from config.campaign import Campaign
 from config.errors import OfficeError
 from intake.console.access import may
 from intake.console.desk import Desk
+from intake.console.keys import are_on
 from intake.console.showing import ago, size
+from storage.preferences import Preferences
 from storage.queries import LogFilter
 from storage.records import Account, LetterState, Role, SourceHealth
 
@@ -32,6 +34,10 @@ NOTICES = {
     "extended": ("good", "Đã ghi nhận gia hạn; thời hạn của các văn bản liên quan đã được tính lại."),
     "account-created": ("good", "Đã tạo tài khoản."),
     "account-changed": ("good", "Đã lưu thay đổi của tài khoản."),
+    "view-saved": ("good", "Đã lưu mục lọc; bấm tên mục ở hàng trên để mở lại."),
+    "view-removed": ("good", "Đã bỏ mục lọc. Văn bản không bị ảnh hưởng."),
+    "keys-on": ("good", "Đã bật phím tắt."),
+    "keys-off": ("good", "Đã tắt tất cả phím tắt."),
     "signed-out": ("info", "Ông/bà đã đăng xuất."),
     "signed-in": ("info", "Đã đăng nhập."),
 }
@@ -59,13 +65,18 @@ class StripLine:
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """Everything around a page; `campaign` is None when its file cannot be read, and `trouble` says why."""
+    """
+    Everything around a page; `campaign` is None when its file cannot be read, and `trouble` says why.
+
+    `keys` says whether single keys do something for this person.
+    """
 
     ways: tuple[Way, ...]
     strip: tuple[StripLine, ...]
     campaign: Campaign | None
     sample: bool
     trouble: OfficeError | None = None
+    keys: bool = False
 
 
 def frame_for(desk: Desk, account: Account, now: datetime) -> Frame:
@@ -75,7 +86,8 @@ def frame_for(desk: Desk, account: Account, now: datetime) -> Frame:
         waiting = desk.queries.count(LogFilter(needs_decision=True))
         troubled = _troubled_letters(desk)
         strip = (*_sources(desk.ledger.health(), now), *_letters(troubled, desk), *_disk(desk))
-        return Frame(_ways(desk, account, waiting, troubled), strip, campaign, roster.sample)
+        keys = are_on(Preferences(desk.ledger.database, account.name))
+        return Frame(_ways(desk, account, waiting, troubled), strip, campaign, roster.sample, keys=keys)
     except OfficeError as trouble:
         return Frame(_ways(desk, account, None, None), (), None, sample=False, trouble=trouble)
 

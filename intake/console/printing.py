@@ -13,7 +13,11 @@ from intake.console import showing, words
 from intake.console.desk import Desk
 from intake.console.icons import icon
 
-STATIC = {"console.css": "text/css; charset=utf-8", "mark.svg": "image/svg+xml"}
+STATIC = {
+    "console.css": "text/css; charset=utf-8",
+    "keys.js": "text/javascript; charset=utf-8",
+    "mark.svg": "image/svg+xml",
+}
 
 
 def _said(words: str | None) -> str:
@@ -79,6 +83,7 @@ def environment(desk: Desk) -> Environment:
         "office": desk.office_name,
         "demonstration": desk.demonstration,
         "zone_words": str(zone),
-        "style_version": hashlib.sha256(static_files()["console.css"]).hexdigest()[:12],
+        "shortcuts": words.SHORTCUTS,
+        "version_of": {name: hashlib.sha256(data).hexdigest()[:12] for name, data in static_files().items()},
     }
     return made

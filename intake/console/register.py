@@ -9,13 +9,13 @@ from datetime import datetime, timedelta
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from starlette.responses import Response
+from starlette.responses import RedirectResponse, Response
 
 from intake.console.checks import reasons_against
 from intake.console.visit import Visit
-from intake.console.words import CHANNELS, SIGNATURES, STATES, TIMELINESS
+from intake.console.words import CHANNELS, SIGNATURES, STATES, TIMELINESS, word
 from storage.queries import LogFilter
-from storage.records import Channel, State, Timeliness
+from storage.records import Channel, Delivery, State, Timeliness
 
 # One screen and a half on an office monitor; a log of ten thousand is turned page by page.
 PAGE_SIZE = 50
@@ -40,6 +40,14 @@ VIEWS: tuple[View, ...] = (
     View("aside", "Văn bản khác", LogFilter(state=State.SET_ASIDE)),
     View("shelved", "Chưa kiểm tra được", LogFilter(state=State.SHELVED)),
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """One condition in force, in words, and the address of the same listing without it."""
+
+    words: str
+    address: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,17 +102,55 @@ class Asked:
         kept = {key: value for key, value in answers.items() if value != ""}
         return "/log" + (f"?{urlencode(kept)}" if kept else "")
 
+    @property
+    def query(self) -> str:
+        """The conditions as they stand in an address, without the page."""
+        return self.address(page="").partition("?")[2]
+
+    def chips(self, names: Mapping[str, str]) -> tuple[Chip, ...]:
+        """Return every condition in force; `names` are the agencies' names by id."""
+        told = (
+            ("view", "Mục", self.view.words if self.view.key != "all" else ""),
+            ("q", "Có chữ", f"“{self.words}”" if self.words else ""),
+            ("state", "Tình trạng", word(STATES, self.state).vi if self.state else ""),
+            ("agency", "Cơ quan", names.get(self.agency, self.agency)),
+            ("channel", "Kênh", word(CHANNELS, self.channel).vi if self.channel else ""),
+            ("timeliness", "Thời hạn", word(TIMELINESS, self.timeliness).vi if self.timeliness else ""),
+            ("signature", "Chữ ký số", word(SIGNATURES, self.signature).vi if self.signature else ""),
+            ("since", "Đến từ ngày", self.since),
+            ("until", "Đến hết ngày", self.until),
+        )
+        return tuple(
+            Chip(f"{asked}: {answer}", self.address(**{key: "", "page": ""})) for key, asked, answer in told if answer
+        )
+
 
 def show(visit: Visit) -> Response:
     """Answer with one page of the intake log, newest first."""
+    return _log(visit, ())
+
+
+def show_with_flaw(visit: Visit, flaw: str) -> Response:
+    """Answer with the log and with what was wrong with a form on it."""
+    return _log(visit, (flaw,), status=422)
+
+
+def _log(visit: Visit, flaws: tuple[str, ...], status: int = 200) -> Response:
     desk = visit.desk
     asked = asked_of(visit)
+    saved = visit.preferences.views()
+    names = names_of(visit)
     wanted = asked.filter(desk.zone)
     total = desk.queries.count(wanted)
     return visit.page(
         "log.html",
+        status,
         title="Sổ tiếp nhận",
+        flaws=flaws,
         asked=asked,
+        saved=saved,
+        is_saved=any(one.query == asked.query for one in saved),
+        chips=asked.chips(names),
         views=VIEWS,
         found=desk.queries.deliveries(wanted),
         total=total,
@@ -112,7 +158,7 @@ def show(visit: Visit) -> Response:
         page_size=PAGE_SIZE,
         pages=max(1, -(-total // PAGE_SIZE)),
         agencies=desk.roster().agencies,
-        names=names_of(visit),
+        names=names,
         states={key: word for key, word in STATES.items() if key != "missing"},
         channels=CHANNELS,
         times=TIMELINESS,
@@ -120,11 +166,26 @@ def show(visit: Visit) -> Response:
     )
 
 
-def queue(visit: Visit) -> Response:
-    """Answer with what waits for a decision, the oldest first: who has waited longest is most in need of an answer."""
-    desk = visit.desk
+def next_undecided(visit: Visit) -> Response:
+    """Send the visitor to what waits longest, or to what follows the delivery `?after=`; after the last, the first."""
+    waiting = waiting_of(visit)
+    after = visit.asked("after")
+    at = next((number for number, one in enumerate(waiting) if one.id == after), -1)
+    if not waiting:
+        return RedirectResponse("/queue", status_code=303)
+    return RedirectResponse(f"/deliveries/{waiting[(at + 1) % len(waiting)].id}", status_code=303)
+
+
+def waiting_of(visit: Visit) -> list[Delivery]:
+    """Return what waits for a decision, the oldest first: who has waited longest is most in need of an answer."""
     wanted = LogFilter(needs_decision=True, limit=None)
-    waiting = sorted(desk.queries.deliveries(wanted), key=lambda one: (one.received_at, one.id))
+    return sorted(visit.desk.queries.deliveries(wanted), key=lambda one: (one.received_at, one.id))
+
+
+def queue(visit: Visit) -> Response:
+    """Answer with what waits for a decision."""
+    desk = visit.desk
+    waiting = waiting_of(visit)
     return visit.page(
         "queue.html",
         title="Chờ quyết định",

@@ -116,6 +116,14 @@ def shows_otherwise(files: Sequence[Mapping[str, Any]]) -> Mapping[str, tuple[st
     return found
 
 
+def comparison_of(visit: Visit, delivery: Delivery) -> str | None:
+    """Return the address that compares the form with what was signed, None where its report names no such change."""
+    compared = shows_otherwise(visit.desk.queries.show(delivery.id)["files"])
+    if delivery.form_sha256 not in compared:
+        return None
+    return f"/deliveries/{delivery.id}/files/{delivery.form_sha256}/changes"
+
+
 def previewed(files: Sequence[Mapping[str, Any]], form: Mapping[str, Any] | None) -> Mapping[str, Any] | None:
     """Return the file to draw: the form if it is a PDF, else the first PDF there is, else None."""
     candidates = [one for one in ([form] if form else []) + list(files) if one["media_type"] == "application/pdf"]

@@ -15,6 +15,7 @@ from intake.console.desk import Desk
 from intake.console.light_table import LightTable
 from intake.console.preview import Easel
 from storage.accounts import Session
+from storage.preferences import Preferences
 from storage.records import Account
 
 
@@ -49,6 +50,11 @@ class Visit:
             raise RuntimeError("a page without a session asked for the account")
         return self.session.account
 
+    @property
+    def preferences(self) -> Preferences:
+        """What the account that came likes."""
+        return Preferences(self.desk.ledger.database, self.account.name)
+
     def asked(self, name: str, default: str = "") -> str:
         """A value of the query, bounded: whoever writes more than this asks nothing sensible."""
         return self.request.query_params.get(name, default)[:300]
@@ -68,4 +74,4 @@ class Visit:
         `about` is the delivery that the notice is about, where the next page shows another one.
         """
         told = {"notice": notice, **({"about": about} if about else {})}
-        return RedirectResponse(f"{path}?{urlencode(told)}", status_code=303)
+        return RedirectResponse(f"{path}{'&' if '?' in path else '?'}{urlencode(told)}", status_code=303)

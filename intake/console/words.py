@@ -185,6 +185,18 @@ HEALTH_NAMES: Mapping[str, str] = {
     "disk": "Đĩa",
 }
 
+# What each key does, in the order of the help panel; `static/keys.js` and the marks `data-key` on the pages obey it.
+SHORTCUTS: tuple[tuple[str, str, str], ...] = (
+    ("j", "Xuống dòng tiếp theo trong bảng", "next row"),
+    ("k", "Lên dòng trước", "previous row"),
+    ("o", "Mở dòng đang chọn (như Enter)", "open the chosen row"),
+    ("/", "Tìm trong Sổ tiếp nhận", "search"),
+    ("n", "Mở văn bản chờ quyết định tiếp theo", "next undecided"),
+    ("a", "Mở biểu mẫu Tiếp nhận; chưa tiếp nhận gì", "open the form to accept; accepts nothing yet"),
+    ("r", "Mở biểu mẫu Trả lại; chưa trả lại gì", "open the form to return; returns nothing yet"),
+    ("?", "Hiện hoặc ẩn bảng phím tắt này", "show or hide this help"),
+)
+
 UNKNOWN = Word("–", "not known", "quiet", "empty")
 
 

@@ -87,6 +87,15 @@ def test_the_page_of_a_changed_form_leads_to_the_comparison(bureau: Bureau, cler
     assert "/changes" not in clerk.get(f"/deliveries/{whole.id}").text
 
 
+def test_who_is_about_to_accept_is_shown_the_way_to_look(bureau: Bureau, clerk: Visitor) -> None:
+    """Only before accepting, and only where something changed."""
+    held, address = taken(bureau, draw_on_page(a_signed_form("Sở Y tế"), PAINT))
+    other = bureau.held("FORM_UNSIGNED", agency="sct", signature="unsigned", signatures=[])
+    assert f'href="{address}"' in clerk.get(f"/deliveries/{held.id}/decide/accept").text
+    assert address not in clerk.get(f"/deliveries/{held.id}/decide/return").text
+    assert "/changes" not in clerk.get(f"/deliveries/{other.id}/decide/accept").text
+
+
 def test_both_pictures_are_there_and_differ(bureau: Bureau, clerk: Visitor) -> None:
     """The signed revision is drawn without what was painted later; both have words, in both languages."""
     _, address = taken(bureau, draw_on_page(a_signed_form(), PAINT))

@@ -247,7 +247,7 @@ def test_a_strangers_text_is_only_text_wherever_it_shows(bureau: Bureau, clerk: 
     ):
         page = clerk.get(path)
         assert page.status == 200, path
-        assert "<script" not in page.text, path
+        assert "<script" not in page.text.replace('<script src="/static/keys.js?', ""), path
         assert "onmouseover=x>" not in page.text.replace("onmouseover=x&gt;", ""), path
         assert "\u202e" not in page.text, path
         assert "\x07" not in page.text, path

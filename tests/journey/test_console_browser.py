@@ -178,7 +178,7 @@ def every_page(bureau: Bureau) -> list[str]:
     letter = bureau.office.ledger.letters.letters_of(found[State.FILED])[0].id
     return [
         *("/", "/queue", "/log", "/log?q=x&state=held", "/letters", f"/letters/{letter}", "/campaign"),
-        *("/campaign/extend", "/health", "/accounts", "/nowhere"),
+        *("/campaign/extend", "/health", "/accounts", "/keys", "/nowhere"),
         *(f"/deliveries/{one}" for one in found.values()),
         *(changed, changed.rpartition("/files/")[0]),
         *(f"/deliveries/{found[State.HELD]}/decide/{action}" for action in ("return", "accept", "link")),
@@ -346,6 +346,104 @@ def test_a_visible_change_is_seen_beside_what_was_signed(
     assert [one.evaluate(DOTS_OF, [0, 0, 255]) > 100 for one in (signed, now)] == [False, True]
     assert [one.evaluate(DOTS_OF, list(FRAME)) > 100 for one in (signed, now)] == [True, True]
     tab_to(page, 'a[href$="/0/1/now.png"]')
+
+
+def test_single_keys_move_open_search_and_help(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """j and k move through the rows, o opens, / searches, ? shows the keys, n goes on, and Esc closes the panel."""
+    page = context_of().new_page()
+    enter(page, place)
+    page.goto(f"{place}/queue")
+    links = [one.get_attribute("href") for one in page.locator("tbody tr th a").all()]
+    chosen = "document.activeElement.getAttribute('href')"
+    seen = []
+    for key in ("j", "j", "k", "k", "j"):
+        page.keyboard.press(key)
+        seen.append(page.evaluate(chosen))
+    assert seen == [links[0], links[1], links[0], links[0], links[1]]
+    with page.expect_navigation(url=f"{place}{links[1]}"):
+        page.keyboard.press("o")
+    with page.expect_navigation(url=f"{place}{links[2]}"):
+        page.keyboard.press("n")
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Phím tắt").is_visible()
+    page.keyboard.press("j")
+    page.keyboard.press("Escape")
+    assert page.get_by_role("dialog").count() == 0
+    with page.expect_navigation():
+        page.keyboard.press("/")
+    page.wait_for_function("document.activeElement.id === 'q'")
+    page.keyboard.type("njk?o/")
+    assert page.locator("#q").input_value() == "njk?o/"
+    assert page.url.startswith(f"{place}/log")
+    assert page.get_by_role("dialog").count() == 0
+
+
+@pytest.mark.parametrize(("key", "action"), [("a", "accept"), ("r", "return")])
+def test_a_key_opens_the_form_of_a_decision_and_decides_nothing(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext], key: str, action: str
+) -> None:
+    """The form asks for its reason; pressed again there, nothing moves and the delivery still waits."""
+    held = bureau.held("SIGNATURE_INDETERMINATE", agency="ttt", signature="indeterminate")
+    page = context_of().new_page()
+    enter(page, place)
+    page.goto(f"{place}/deliveries/{held.id}")
+    page.keyboard.press(f"Control+{key}")
+    assert page.url == f"{place}/deliveries/{held.id}"
+    with page.expect_navigation(url=f"{place}/deliveries/{held.id}/decide/{action}"):
+        page.keyboard.press(key)
+    page.keyboard.press(key)
+    page.locator("textarea").focus()
+    page.keyboard.type("aronj?/")
+    assert page.locator("textarea").input_value() == "aronj?/"
+    assert page.url == f"{place}/deliveries/{held.id}/decide/{action}"
+    assert bureau.office.ledger.delivery(held.id).state is State.HELD
+    assert bureau.office.ledger.pending(held.id) == ()
+
+
+def test_keys_that_were_switched_off_do_nothing(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """Off by keyboard, for the account: no help, no moves; the page to switch them on again is still a link away."""
+    bureau.person("khongphim")
+    page = context_of().new_page()
+    enter(page, place, "khongphim")
+    tab_to(page, 'footer a[href="/keys"]')
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    tab_to(page, "main form button")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.get_by_role("status").inner_text() == "Đã tắt tất cả phím tắt."
+    page.goto(f"{place}/queue")
+    for key in ("?", "j", "n"):
+        page.keyboard.press(key)
+    assert page.evaluate("document.activeElement.tagName") == "BODY"
+    assert page.get_by_role("dialog").count() == 0
+    assert page.url == f"{place}/queue"
+    assert page.locator('footer a[href="/keys"]').is_visible()
+
+
+def test_a_search_is_saved_and_opened_by_keyboard(
+    bureau: Bureau, place: str, context_of: Callable[..., BrowserContext]
+) -> None:
+    """Name it, press Enter; its name stands above the log and its chip takes the condition away."""
+    page = context_of(viewport=NARROW).new_page()
+    enter(page, place)
+    page.goto(f"{place}/log?state=held")
+    tab_to(page, ".chosen summary")
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    page.keyboard.type("Việc của tôi")
+    with page.expect_navigation():
+        page.keyboard.press("Enter")
+    assert page.get_by_role("list", name="Các mục lọc của tôi").inner_text() == "Việc của tôi"
+    assert page.evaluate("document.documentElement.scrollWidth - window.innerWidth") <= 0
+    with page.expect_navigation(url=f"{place}/log"):
+        page.get_by_role("link", name="Bỏ điều kiện Tình trạng: Chờ quyết định").press("Enter")
+    with page.expect_navigation(url=f"{place}/log?state=held"):
+        page.get_by_role("link", name="Việc của tôi").press("Enter")
 
 
 def test_a_printed_comparison_keeps_both_pictures_on_one_sheet(
