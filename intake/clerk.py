@@ -18,7 +18,7 @@ from intake.steps.letters import FileLine, write_letter
 from intake.steps.standing import standing_rule
 from signatures.report import Verdict
 from storage.accounts import Accounts
-from storage.acting import OPEN_FROM, STATE_AFTER
+from storage.acting import OPEN_FROM, STATE_AFTER, two_are_needed
 from storage.records import (
     Account,
     Action,
@@ -199,11 +199,9 @@ class OfficeClerk:
         if action is Action.ACCEPT:
             late = delivery.timeliness is Timeliness.AFTER_GRACE
             return delivery.signature != Verdict.PASSED.value or late or bool(codes & TWO_PERSON_REASONS)
-        if action is Action.RETURN:
-            return delivery.state is State.FILED
         if action in (Action.RELEASE, Action.DISMISS):
             return delivery.state is State.SHELVED and bool(codes & QUARANTINED)
-        return False
+        return two_are_needed(delivery, action)
 
     @staticmethod
     def _completes(permission: Permission, by: str) -> bool:

@@ -126,11 +126,19 @@ def two_are_needed(delivery: Delivery, action: Action) -> bool:
     Whether the ledger itself insists on two persons.
 
     Accepting what is not proven (any verdict but passed) or came after grace is the council's risk; taking back
-    what was filed is the agency's loss.
+    what was filed is the agency's loss. What two persons decided, or the agency itself by its recall, is not undone by
+    one: examined again, it could be filed by the machine.
     """
     if action is Action.ACCEPT:
         return delivery.signature != PASSED or delivery.timeliness is Timeliness.AFTER_GRACE
+    if action is Action.RETRY:
+        return delivery.state is State.WITHDRAWN or decided_by_two(delivery)
     return action is Action.RETURN and delivery.state is State.FILED
+
+
+def decided_by_two(delivery: Delivery) -> bool:
+    """Whether two persons carried the last decision; no account's name has a comma (storage/accounts.py)."""
+    return ", " in (delivery.decided_by or "")
 
 
 def pending_of(row: Row[Any]) -> PendingApproval:

@@ -309,7 +309,8 @@ class Ledger:
         set_aside -> linked; dismiss: held, shelved, set_aside -> dismissed; retry: any but received and filed
         -> received; release: shelved, set_aside -> received, marked released. `agency` names the agency where the
         machine found none. The ledger insists on two persons, whatever `needs_two` says, for accepting what is
-        not `passed` or came after grace, and for returning what was filed. `standing` None: the newest version stands.
+        not `passed` or came after grace, for returning what was filed, and for retrying what two persons decided or
+        its sender recalled. `standing` None: the newest version stands.
         Raises OfficeError (what, remedy) when the action is not open, the same person repeats, or the form's
         signature failed: nobody can accept that.
         """

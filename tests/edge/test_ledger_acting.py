@@ -189,6 +189,40 @@ def test_returning_a_filed_form_takes_two_and_lets_the_one_before_stand(ledger: 
     assert ledger.delivery(first.id).operative
 
 
+def test_what_two_persons_returned_is_examined_again_only_by_two(ledger: Ledger) -> None:
+    """The machine would file it again, and one person would have undone what two decided."""
+    with_clerks(ledger, "an", "binh")
+    delivery = decided(ledger, 1)
+    for name in ("an", "binh"):
+        act(ledger, delivery.id, Action.RETURN, name)
+
+    first = act(ledger, delivery.id, Action.RETRY, "an")
+    with pytest.raises(NotOpen, match="second person"):
+        act(ledger, delivery.id, Action.RETRY, "an")
+    assert (first.delivery.state, first.pending is not None) == (State.RETURNED, True)
+
+    assert act(ledger, delivery.id, Action.RETRY, "binh").delivery.state is State.RECEIVED
+
+
+def test_what_its_sender_recalled_is_examined_again_only_by_two(ledger: Ledger) -> None:
+    """Examined again it would stand once more, against the agency's own word."""
+    with_clerks(ledger, "an", "binh")
+    delivery = decided(ledger, 1)
+    ledger.withdraw(delivery.id, by="machine", reason="RECALLED_BY_SENDER", note="", at=NOON)
+
+    assert act(ledger, delivery.id, Action.RETRY, "an").pending is not None
+    assert act(ledger, delivery.id, Action.RETRY, "binh").delivery.state is State.RECEIVED
+
+
+def test_what_one_person_returned_one_may_examine_again(ledger: Ledger) -> None:
+    """A slip of one hand is mended by one hand."""
+    with_clerks(ledger, "an")
+    delivery = decided(ledger, 1, held())
+    act(ledger, delivery.id, Action.RETURN, "an")
+
+    assert act(ledger, delivery.id, Action.RETRY, "an").delivery.state is State.RECEIVED
+
+
 def test_a_retried_delivery_is_examined_as_if_it_had_just_come(ledger: Ledger) -> None:
     """Attempts begin anew and the machine's reasons are gone; number and moment stay."""
     with_clerks(ledger, "an")

@@ -295,6 +295,26 @@ def test_an_account_that_was_closed_is_no_first_person(small_office: SmallOffice
     assert in_order(small_office)[0].state is State.FILED
 
 
+def test_one_person_cannot_bring_back_what_two_returned(small_office: SmallOffice) -> None:
+    """The clerk's page says so beforehand, and the form stays returned until a second person asks."""
+    from intake.clerk import OfficeClerk
+
+    small_office.mailbox.put(a_mail(a_signed_form()))
+    run_once(small_office.office)
+    _let_two_return(small_office, in_order(small_office)[0])
+    (returned,) = in_order(small_office)
+    permissions = OfficeClerk(small_office.office).permissions(returned.id, "lan")
+    assert next(one for one in permissions if one.action is Action.RETRY).needs_second
+
+    _act(small_office, returned, Action.RETRY, "lan")
+    run_once(small_office.office)
+    assert in_order(small_office)[0].state is State.RETURNED
+    _act(small_office, returned, Action.RETRY, "minh")
+    run_once(small_office.office)
+
+    assert in_order(small_office)[0].state is State.FILED
+
+
 def _account(small_office: SmallOffice, name: str) -> str:
     from storage.accounts import Accounts
 
