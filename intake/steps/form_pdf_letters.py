@@ -7,9 +7,8 @@ import re
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from itertools import pairwise, repeat
-from operator import sub
+from operator import add, itemgetter, sub
 from typing import NamedTuple, overload
 
 import pypdfium2 as pdfium
@@ -19,8 +18,9 @@ from intake.steps.form_pdf_calls import box_of_letter
 from intake.steps.form_pdf_grid import Band
 
 MAX_CHARACTERS = 60_000
-# A letter stands on the same line as the highest one if their middles differ by less than this share of its height.
-SAME_LINE = 0.5
+# A letter stands on the line of a higher one if its head is above that one's middle, or its own middle is nearly so
+# (points): a hyphen has hardly any height.
+NEARLY = 0.5
 # Between two letters a gap wider than this share of the height is a blank.
 BLANK = 0.1
 
@@ -39,27 +39,6 @@ class _Run(NamedTuple):
 
     first: int
     end: int
-
-
-class _Height(NamedTuple):
-    """
-    Where the middles of a run's letters lie: the highest and the lowest.
-
-    `reach` is how high a line's highest letter may stand for all of them to be on that line, `half` how much higher
-    than the run's highest letter it may stand for that one to be.
-    """
-
-    highest: float
-    lowest: float
-    reach: float
-    half: float
-
-
-@dataclass(slots=True)
-class _Line:
-    runs: list[_Run]
-    highest: float
-    lowest: float
 
 
 class Row(Sequence[str]):
@@ -161,7 +140,8 @@ class Letters:
             if 0 <= column < last:
                 row.put(column, run)
             return
-        middles = [self._middle_across(one) for one in range(first, end)]
+        sides = zip(self._lefts[first:end], self._rights[first:end], strict=True)
+        middles = [(left + right) / 2 for left, right in sides]
         start = 0
         while start < len(middles):
             column = bisect_right(columns, middles[start]) - 1
@@ -178,51 +158,46 @@ class Letters:
 
     def joined(self, runs: Sequence[_Run]) -> str:
         """Return a cell's text: lines from top to bottom, a blank wherever a gap is wide."""
-        lines = self._stacked(runs) or self._stacked_singly(_singly(runs))
-        texts = [unicodedata.normalize("NFC", self._line(line.runs)) for line in lines]
+        lines = self._lines_of(runs) or self._lines_of_letters(_singly(runs))
+        texts = [unicodedata.normalize("NFC", self._line(line)) for line in lines]
         # A line broken after a slash or hyphen had no blank there ("101/" and "BC-VP"); any other break stands for one.
-        return "".join(one if one.endswith(("/", "-")) else one + " " for one in texts).strip()
+        return "".join([one if one.endswith(("/", "-")) else one + " " for one in texts]).strip()
 
-    def _stacked(self, runs: Sequence[_Run]) -> list[_Line] | None:
-        """Return the cell's lines from the top, None where a run's letters may belong to several."""
-        lines: list[_Line] = []
-        measured = [(self._height(run), run) for run in runs]
-        measured.sort(key=lambda one: -one[0].highest)
-        for height, run in measured:
-            above = lines[-1] if lines else None
-            if above is not None and above.highest < height.reach:
-                above.runs.append(run)
-                above.lowest = min(above.lowest, height.lowest)
-            elif height.highest >= height.reach or (
-                above is not None and (height.highest >= above.lowest or above.highest < height.highest + height.half)
-            ):
+    def _lines_of(self, runs: Sequence[_Run]) -> list[list[_Run]] | None:
+        """Return the cell's lines from the top; None unless it is certain that each run is on one line."""
+        measured = []
+        for run in runs:
+            tops = self._tops[run.first : run.end]
+            doubled = list(map(add, tops, self._bottoms[run.first : run.end]))
+            measured.append((max(doubled) / 2, min(doubled) / 2, tops, run))
+        if len(measured) > 1:
+            measured.sort(key=itemgetter(0), reverse=True)
+        lines: list[list[_Run]] = []
+        line_highest = line_lowest = 0.0
+        for highest, lowest, tops, run in measured:
+            foremost = min(tops)
+            if lines and line_highest < foremost:
+                lines[-1].append(run)
+                line_lowest = min(line_lowest, lowest)
+            elif highest < foremost and (not lines or line_lowest > max(*tops, highest + NEARLY)):
+                lines.append([run])
+                line_highest, line_lowest = highest, lowest
+            else:
                 return None
-            else:
-                lines.append(_Line([run], height.highest, height.lowest))
         return lines
 
-    def _stacked_singly(self, letters: Sequence[_Run]) -> list[_Line]:
-        lines: list[_Line] = []
-        measured = [(self._height(letter), letter) for letter in letters]
-        measured.sort(key=lambda one: -one[0].highest)
-        for height, letter in measured:
-            if lines and lines[-1].highest < height.reach:
-                lines[-1].runs.append(letter)
+    def _lines_of_letters(self, letters: Sequence[_Run]) -> list[list[_Run]]:
+        lines: list[list[_Run]] = []
+        line_middle = 0.0
+        placed = [((self._bottoms[one.first] + self._tops[one.first]) / 2, one) for one in letters]
+        placed.sort(key=itemgetter(0), reverse=True)
+        for middle, letter in placed:
+            if lines and line_middle < max(self._tops[letter.first], middle + NEARLY):
+                lines[-1].append(letter)
             else:
-                lines.append(_Line([letter], height.highest, height.lowest))
+                lines.append([letter])
+                line_middle = middle
         return lines
-
-    def _height(self, run: _Run) -> _Height:
-        first, end = run
-        bottoms, tops = self._bottoms[first:end], self._tops[first:end]
-        if bottoms.count(bottoms[0]) == tops.count(tops[0]) == end - first:
-            middle, half = (bottoms[0] + tops[0]) / 2, SAME_LINE * max(tops[0] - bottoms[0], 1.0)
-            return _Height(middle, middle, middle + half, half)
-        middles = [(bottom + top) / 2 for bottom, top in zip(bottoms, tops, strict=True)]
-        halves = [SAME_LINE * max(top - bottom, 1.0) for bottom, top in zip(bottoms, tops, strict=True)]
-        highest = max(middles)
-        reach = min([middle + half for middle, half in zip(middles, halves, strict=True)])
-        return _Height(highest, min(middles), reach, halves[middles.index(highest)])
 
     def _line(self, runs: list[_Run]) -> str:
         lefts = self._lefts
@@ -244,10 +219,14 @@ class Letters:
     def _spaced(self, run: _Run) -> str:
         first, end = run
         text = self._text[first:end]
-        gaps = list(map(sub, self._lefts[first + 1 : end], self._rights[first : end - 1]))
+        if end - first == 1:
+            return text
+        gaps = map(sub, self._lefts[first + 1 : end], self._rights[first : end - 1])
         heights = map(sub, self._tops[first + 1 : end], self._bottoms[first + 1 : end])
-        blanks = [" " if gap > BLANK * height else "" for gap, height in zip(gaps, heights, strict=True)]
-        return text[0] + "".join(map(str.__add__, blanks, text[1:]))
+        spaced = [
+            " " + one if gap > BLANK * height else one for one, gap, height in zip(text[1:], gaps, heights, strict=True)
+        ]
+        return text[0] + "".join(spaced)
 
 
 class LetterReader:
@@ -255,6 +234,7 @@ class LetterReader:
 
     def __init__(self) -> None:
         self._boxes = (ctypes.c_float * (4 * _AT_A_TIME))()
+        self._view = memoryview(self._boxes).cast("B").cast("f")
         self._places = [ctypes.byref(self._boxes, 16 * number) for number in range(_AT_A_TIME)]
 
     def read(self, textpage: pdfium.PdfTextPage, text: str) -> Letters:
@@ -276,7 +256,7 @@ class LetterReader:
             some = numbers[start : start + _AT_A_TIME]
             if not all(map(box_of_letter, repeat(textpage.raw), some, self._places)):
                 raise pdfium.PdfiumError("pdfium does not say where a letter stands")
-            boxes += self._boxes[: 4 * len(some)]
+            boxes += self._view[: 4 * len(some)].tolist()
         return boxes[0::4], boxes[1::4], boxes[2::4], boxes[3::4]
 
 
