@@ -44,7 +44,7 @@ class Found:
 
 
 _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
-_CMS_LABELS = frozenset({"PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PKCS7 SIGNED DATA"})
+CMS_LABELS = frozenset({"PKCS7", "PKCS #7 SIGNED DATA", "CMS", "PKCS7 SIGNED DATA"})
 _CMS_NAMES = frozenset({".p7s", ".p7m", ".p7b", ".p7c", ".p7", ".spc", ".tsr", ".tst"})
 _ARMOUR = re.compile(rb"^-----BEGIN PGP (SIGNED MESSAGE|SIGNATURE|MESSAGE)-----", re.MULTILINE)
 _MAIL_FIELD = re.compile(
@@ -103,7 +103,7 @@ def kind_of(document: Document) -> Found:
         return _unreadable(suffix)
     if is_cms(data):
         return Found(Kind.CMS)
-    if suffix not in (".html", ".htm", ".eml") and _looks_like_xml(data):
+    if suffix != ".eml" and _looks_like_xml(data, page=suffix in (".html", ".htm")):
         return Found(Kind.XML, "application/xml")
     if suffix in (".edxml", ".xml"):
         # Some packages begin with stray bytes; without any mark-up near the start it is no XML at all.
@@ -127,7 +127,7 @@ def is_cms(data: bytes) -> bool:
     if data[:1] == b"\x30":
         return cms_reader.content_type_of(data) is not None or cms_reader.token_in_response(data) is not None
     if b"-----BEGIN " in data[:MAIL_HEADER_WITHIN] and not looks_like_mail(data):
-        return any(label in _CMS_LABELS for label, _ in pem.blocks(data))
+        return any(label in CMS_LABELS for label, _ in pem.blocks(data))
     if data[:1] == b"M":
         der = pem.bare_base64(data)
         return der is not None and der[:1] == b"\x30" and is_cms(der)
@@ -183,11 +183,13 @@ def _is_evidence_record(data: bytes) -> bool:
     return cms_reader.looks_like_evidence_record(data)
 
 
-def _looks_like_xml(data: bytes) -> bool:
+def _looks_like_xml(data: bytes, *, page: bool) -> bool:
+    """Whether the bytes begin as XML does; a page of the web counts only if it bears an XML signature."""
     if data.startswith((b"\xff\xfe<", b"\xfe\xff\x00<")):
         return True
     head = data[:4096].lstrip(b"\xef\xbb\xbf \t\r\n")
-    return head.startswith(b"<") and not head[:20].lower().startswith((b"<!doctype html", b"<html"))
+    page = page or head[:20].lower().startswith((b"<!doctype html", b"<html"))
+    return head.startswith(b"<") and (not page or b"http://www.w3.org/2000/09/xmldsig#" in data)
 
 
 def _is_text(data: bytes) -> bool:

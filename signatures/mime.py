@@ -25,6 +25,8 @@ MAX_PARAMETER_BYTES = 4 << 10
 MAX_BOUNDARY = 200
 
 _LINE = re.compile(rb"\r\n|\n|\r")
+_QUOTED = re.compile(r'"(?:[^"\\]|\\.)*"')
+_HEADER_LINE = re.compile(rb"[!-9;-~]+[ \t]*:")
 _LONE_LF = re.compile(rb"(?<!\r)\n")
 
 
@@ -42,7 +44,8 @@ class Entity:
     One MIME entity: `data[start:end]`, its header fields, and where its body begins.
 
     `parts` are the entities inside a multipart, `closed` tells whether its last delimiter was there, `depth` how deep
-    it lies.
+    it lies. `two_readings` says why mail programs may cut the entity differently ("" if they do not). `beside` is the
+    text of a multipart that stands in none of its parts, before the first or after the last delimiter.
     """
 
     data: bytes
@@ -55,6 +58,8 @@ class Entity:
     parts: tuple[Entity, ...] = ()
     closed: bool = True
     depth: int = 0
+    two_readings: str = ""
+    beside: bytes = b""
 
     @property
     def raw(self) -> bytes:
@@ -126,7 +131,8 @@ def _parameter_text(value: object) -> str:
     charset, _, octets = value
     try:
         return str(octets).encode("latin-1", "replace").decode(charset or "utf-8", "replace")
-    except LookupError:
+    except (LookupError, ValueError):
+        # ValueError: a name with a zero octet, and encodings that cannot replace what they do not know (idna).
         return str(octets)
 
 
@@ -138,6 +144,10 @@ def read_entity(data: bytes) -> Entity:
         # The separator line of an mbox file is not part of the mail.
         match = _LINE.search(data)
         start = match.end() if match else 0
+    elif data.startswith((b"\r", b"\n")):
+        # Empty lines before the header come from careless copying; mail programs pass over them.
+        blank = len(data) - len(data.lstrip(b"\r\n"))
+        start = blank if _HEADER_LINE.match(data, blank) else 0
     return _entity(data, start, len(data), 0, counter)
 
 
@@ -148,15 +158,34 @@ def _entity(data: bytes, start: int, end: int, depth: int, counter: list[int]) -
     if kinds:
         content_type, entity.parameters = _parameters(kinds[0])
         entity.content_type = content_type if "/" in content_type else "text/plain"
+        entity.two_readings = _two_readings(entity, kinds)
     counter[0] += 1
     boundary = entity.parameters.get("boundary", "")
     if entity.content_type.startswith("multipart/") and boundary and len(boundary) <= MAX_BOUNDARY:
-        ranges, entity.closed = _split(data, body, end, boundary.encode("latin-1", "replace"))
+        ranges, entity.closed, entity.beside = _split(data, body, end, boundary.encode("latin-1", "replace"))
         if depth < MAX_DEPTH:
             entity.parts = tuple(
                 _entity(data, first, last, depth + 1, counter) for first, last in ranges if counter[0] < MAX_PARTS
             )
     return entity
+
+
+def _two_readings(entity: Entity, kinds: list[str]) -> str:
+    """Say which content fields programs understand differently: the first or the last of two, a decoded multipart."""
+    if len(kinds) > 1:
+        return "two Content-Type fields"
+    names = re.findall(
+        r";\s*(boundary|protocol|smime-type)\s*=", _QUOTED.sub('""', kinds[0][:MAX_PARAMETER_BYTES]), re.I
+    )
+    if len({name.lower() for name in names}) != len(names):
+        return "a parameter of Content-Type stands twice"
+    encodings = [one.strip().lower() for one in entity.all("content-transfer-encoding")]
+    if len(encodings) > 1:
+        return "two transfer encodings"
+    if entity.content_type.startswith("multipart/") and encodings and encodings[0] in ("base64", "quoted-printable"):
+        # RFC 2045, 6.4: a multipart is never encoded; some programs decode it all the same.
+        return "an encoded multipart"
+    return ""
 
 
 def _header(data: bytes, start: int, end: int) -> tuple[tuple[Field, ...], int]:
@@ -192,9 +221,9 @@ def _field(name: str, value: bytes) -> Field:
     return Field(name, value[:MAX_FIELD_BYTES].decode("utf-8", "replace").strip())
 
 
-def _split(data: bytes, body: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool]:
+def _split(data: bytes, body: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool, bytes]:
     """
-    Return the ranges of the parts between the delimiters, and whether the closing one was found.
+    Return the ranges of the parts between the delimiters, whether the closing one was found, and the text beside them.
 
     The line break before a delimiter belongs to the delimiter, not to the part (RFC 2046, 5.1.1): that is what makes
     a clear signature verify.
@@ -203,20 +232,23 @@ def _split(data: bytes, body: int, end: int, boundary: bytes) -> tuple[list[tupl
     ranges: list[tuple[int, int]] = []
     opened: int | None = None
     position = body
+    beside = b""
     while True:
         match = pattern.search(data, position, end)
         if match is None:
             break
-        if opened is not None:
+        if opened is None:
+            beside = data[body : match.start()]
+        else:
             ranges.append((opened, max(opened, _before_break(data, opened, match.start()))))
         if match[1]:
-            return ranges, True
+            return ranges, True, beside + b"\n" + data[match.end() : end]
         opened = position = match.end()
         if len(ranges) >= MAX_PARTS:
             break
     if opened is not None:
         ranges.append((opened, end))
-    return ranges, False
+    return ranges, False, beside
 
 
 def _before_break(data: bytes, start: int, stop: int) -> int:
@@ -272,10 +304,11 @@ def _mailbox(text: str) -> tuple[str, str] | None:
         address = re.sub(r"\([^()]*\)", " ", text)
         display = " ".join(re.findall(r"\(([^()]*)\)", text))
     address = "".join(address.split())
-    return (_decoded_words(display).strip(' "'), address) if "@" in address else None
+    return (decoded_words(display).strip(' "'), address) if "@" in address else None
 
 
-def _decoded_words(text: str) -> str:
+def decoded_words(text: str) -> str:
+    """Return the text of a field with its encoded words decoded (RFC 2047); what cannot be decoded stays as it is."""
     try:
         return str(make_header(decode_header(text)))
     except (LookupError, ValueError, HeaderParseError):

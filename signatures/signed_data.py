@@ -188,6 +188,7 @@ class _Case:
             self.tally,
             content_type=self.signed.content_type,
             weak_is_remark=self.question.integrity_only,
+            strict=self.profile is Profile.CMS,
         )
         intact, claimed_at = check.intact, check.claimed_at or self.claimed_outside
         if self.profile is Profile.PDF_SHA1 and not self._sha1_content_holds():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -82,12 +83,15 @@ def examine(
     *,
     content_type: str | None,
     weak_is_remark: bool,
+    strict: bool = False,
 ) -> SignerCheck:
     """
     Check one SignerInfo against the content; what is wrong goes to `tally`.
 
     `content_type` is what the content-type attribute must say, None for a counter-signature, which has none. `bound`
-    tells that an ESS attribute ties the signature to the signing certificate.
+    tells that an ESS attribute ties the signature to the signing certificate. `strict` doubts what stands unsigned in
+    the message and contradicts what is signed, where other verifiers refuse it: a digest that was not announced, a
+    signer named otherwise than by the bound certificate. Writers of PDFs are known to be careless there.
 
     1. the digest algorithm, 2. the signed attributes, 3. the content against the message digest, 4. the signing
     certificate, 5. the signature value. Source: RFC 5652, 5.3 to 5.6 and 11; RFC 5035; RFC 6211.
@@ -106,6 +110,8 @@ def examine(
     if not signed.digest_algorithms:
         # RFC 5652, 5.1: a validator may refuse a digest that was not announced; an empty list announces nothing.
         tally.doubt("SIG_CONSTRAINTS_FAILURE", "DIGEST_NOT_ANNOUNCED", "the list of digest algorithms is empty")
+    elif strict and digest_name is not None and digest_name not in _announced(signed):
+        tally.doubt("SIG_CONSTRAINTS_FAILURE", "DIGEST_NOT_ANNOUNCED", digest_name)
 
     # 2. The signed attributes.
     try:
@@ -118,7 +124,7 @@ def examine(
     content_holds = _content_holds(content, attrs, digest_name, tally)
 
     # 4. The signing certificate.
-    choice = _Choice(signer, attrs, candidates, tally)
+    choice = _Choice(signer, attrs, candidates, tally, strict=strict)
 
     # 5. The signature value.
     scheme, signature_holds = None, None
@@ -138,6 +144,8 @@ def examine(
         signature_holds = False
     if signature_holds is False and choice.compared:
         tally.fail("SIG_CRYPTO_FAILURE", "SIGNATURE_BROKEN")
+    if signature_holds and strict and not choice.bound:
+        choice.compare_holders(signed)
     facts = (content_holds, signature_holds, not attrs.broken)
     intact = False if False in facts else None if None in facts else True
     return SignerCheck(
@@ -148,6 +156,15 @@ def examine(
         attrs.claimed_at,
         choice.bound,
     )
+
+
+def _announced(signed: SignedData) -> set[str]:
+    """Return the names of the digests announced at the message's head (RFC 5652, 5.1); unknown ones are left out."""
+    found = set()
+    for one in signed.digest_algorithms:
+        with suppress(asn1.Asn1Error, algorithms.Unsupported):
+            found.add(algorithms.digest_name(algorithms.algorithm(one)[0]))
+    return found
 
 
 def _weak(tally: Tally, name: str, weak_is_remark: bool) -> None:
@@ -171,6 +188,9 @@ def _content_holds(content: Content, attrs: _Attributes, digest_name: str | None
                 return False
         if not attrs.present:
             # The signature value itself is over the content; step 5 decides.
+            if content.whole is not None and _are_attributes(content.whole):
+                tally.fail("FORMAT_FAILURE", "CONTENT_IS_ATTRIBUTES")
+                return False
             return True
         if attrs.message_digest is None:
             return False
@@ -181,6 +201,21 @@ def _content_holds(content: Content, attrs: _Attributes, digest_name: str | None
         tally.cannot("ALGORITHM_UNSUPPORTED", str(cause))
         return None
     return True
+
+
+def _are_attributes(content: bytes) -> bool:
+    """
+    Whether the content is a row of signed attributes: then the value was made for another message, which had them.
+
+    Source: RFC 8933, 4 and Strenzke, "CMS signed attributes": without a mark of its own the value over attributes
+    is also one over content that consists of them.
+    """
+    try:
+        parts = asn1.only(content).expect(asn1.SET).parts(1, 200)
+        kinds = {part.expect(asn1.SEQUENCE).first().oid() for part in parts}
+    except asn1.Asn1Error:
+        return False
+    return MESSAGE_DIGEST in kinds or CONTENT_TYPE in kinds
 
 
 class _Attributes:
@@ -342,8 +377,17 @@ def _ess_digest(value: asn1.Element, default: str) -> EssDigest:
 class _Choice:
     """Which of the certificates at hand is the signer's: named by the message, bound by the ESS attribute."""
 
-    def __init__(self, signer: SignerInfo, attrs: _Attributes, candidates: Sequence[Certificate], tally: Tally) -> None:
+    def __init__(
+        self,
+        signer: SignerInfo,
+        attrs: _Attributes,
+        candidates: Sequence[Certificate],
+        tally: Tally,
+        *,
+        strict: bool,
+    ) -> None:
         self._candidates = candidates
+        self._strict = strict
         self._tally = tally
         self._otherwise: list[Certificate] = []
         self.certificate: Certificate | None = None
@@ -384,7 +428,21 @@ class _Choice:
             if wrong_serial or wrong_issuer:
                 tally.remark("CERTIFICATE_BINDING_NAME_DIFFERS")
         if not _is_named(self._signer, chosen):
-            tally.remark("SIGNER_NAMED_OTHERWISE")
+            if self._strict:
+                tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNER_NAMED_OTHERWISE")
+            else:
+                tally.remark("SIGNER_NAMED_OTHERWISE")
+
+    def compare_holders(self, signed: SignedData) -> None:
+        """Doubt who signed if the message brings a certificate of somebody else for the same key, and binds none."""
+        chosen = self.certificate
+        if chosen is None:
+            return
+        brought = set(signed.certificates)
+        for one in self._candidates:
+            if one.der in brought and one.spki == chosen.spki and not same_name(one.subject, chosen.subject):
+                self._tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNER_NAMED_OTHERWISE", "two holders of one key")
+                return
 
     def verify(self, scheme: algorithms.Scheme, attrs: _Attributes, content: Content) -> bool | None:
         """Whether the value fits one of the chosen certificates' keys; the one it fits becomes the signer."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from functools import cache
 
 from cryptography.hazmat.primitives import hashes
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, padding, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from signatures import algorithms
@@ -28,6 +28,7 @@ DIGESTS = {
     "sha384": "2.16.840.1.101.3.4.2.2",
     "sha512": "2.16.840.1.101.3.4.2.3",
     "sha3_256": "2.16.840.1.101.3.4.2.8",
+    "shake256": "2.16.840.1.101.3.4.2.12",
 }
 RSA_WITH = {
     "md5": "1.2.840.113549.1.1.4",
@@ -37,7 +38,13 @@ RSA_WITH = {
     "sha512": "1.2.840.113549.1.1.13",
     "sha3_256": "2.16.840.1.101.3.4.3.14",
 }
-ECDSA_WITH = {"sha1": "1.2.840.10045.4.1", "sha256": "1.2.840.10045.4.3.2", "sha384": "1.2.840.10045.4.3.3"}
+ECDSA_WITH = {
+    "sha1": "1.2.840.10045.4.1",
+    "sha256": "1.2.840.10045.4.3.2",
+    "sha384": "1.2.840.10045.4.3.3",
+    "sha512": "1.2.840.10045.4.3.4",
+    "sha3_256": "2.16.840.1.101.3.4.3.10",
+}
 PSS = "1.2.840.113549.1.1.10"
 HASHES = {
     "md5": hashes.MD5(),
@@ -52,7 +59,7 @@ NOW = datetime(2019, 9, 10, 3, 0, tzinfo=UTC)
 SINCE = datetime(2018, 1, 1, tzinfo=UTC)
 UNTIL = datetime(2028, 1, 1, tzinfo=UTC)
 
-Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+Key = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey
 
 
 # --- DER ------------------------------------------------------------------------------------------------------------
@@ -120,15 +127,21 @@ def indefinite(der: bytes, *, tag: int | None = None) -> bytes:
 
 
 @cache
-def ec_key(seed: int) -> ec.EllipticCurvePrivateKey:
-    """A P-256 key made from `seed`."""
-    return ec.derive_private_key(1_000_003 * seed + 7, ec.SECP256R1())
+def ec_key(seed: int, curve: type[ec.EllipticCurve] = ec.SECP256R1) -> ec.EllipticCurvePrivateKey:
+    """A key made from `seed`, on P-256 unless told otherwise."""
+    return ec.derive_private_key(1_000_003 * seed + 7, curve())
 
 
 @cache
 def ed25519_key(seed: int) -> ed25519.Ed25519PrivateKey:
     """An Ed25519 key made from `seed`."""
     return ed25519.Ed25519PrivateKey.from_private_bytes(seed.to_bytes(32, "big"))
+
+
+@cache
+def ed448_key(seed: int) -> ed448.Ed448PrivateKey:
+    """An Ed448 key made from `seed`."""
+    return ed448.Ed448PrivateKey.from_private_bytes(seed.to_bytes(57, "big"))
 
 
 @cache
@@ -185,6 +198,8 @@ def raw_sign(key: Key, message: bytes, digest: str = "sha256") -> tuple[bytes, b
         return algorithm(RSA_WITH[digest]), key.sign(message, padding.PKCS1v15(), HASHES[digest])
     if isinstance(key, ed25519.Ed25519PrivateKey):
         return algorithm("1.3.101.112", b""), key.sign(message)
+    if isinstance(key, ed448.Ed448PrivateKey):
+        return algorithm("1.3.101.113", b""), key.sign(message)
     scheme = ec.ECDSA(HASHES[digest], deterministic_signing=True)
     return algorithm(ECDSA_WITH[digest], b""), key.sign(message, scheme)
 
@@ -337,7 +352,7 @@ def issuer_key_octets(holder: Holder) -> bytes:
     """The bare key bits of a holder, which OCSP hashes."""
     if isinstance(holder.key, rsa.RSAPrivateKey):
         return holder.key.public_key().public_bytes(Encoding.DER, PublicFormat.PKCS1)
-    if isinstance(holder.key, ed25519.Ed25519PrivateKey):
+    if isinstance(holder.key, ed25519.Ed25519PrivateKey | ed448.Ed448PrivateKey):
         return holder.key.public_key().public_bytes_raw()
     return holder.key.public_key().public_bytes(Encoding.X962, PublicFormat.UncompressedPoint)
 
@@ -455,20 +470,35 @@ def signature_value(signer_info: bytes) -> bytes:
     return read_signer(only(signer_info)).signature
 
 
+def _digests_of(signers: Sequence[bytes]) -> list[str]:
+    names = {oid: name for name, oid in DIGESTS.items()}
+    used = [read_signer(only(one)).digest_algorithm.first().oid() for one in signers]
+    return sorted({names.get(oid, "sha256") for oid in used}) or ["sha256"]
+
+
 def signed_data(
     *signers: bytes,
     content: bytes | None = None,
     certificates: Sequence[bytes] = (),
     crls: Sequence[bytes] = (),
     kind: str = DATA,
-    digests: Sequence[str] = ("sha256",),
+    digests: Sequence[str] | None = None,
     ber: bool = False,
+    pieces: int = 0,
 ) -> bytes:
-    """A ContentInfo with SignedData; `content` None is detached; `ber` leaves the outer lengths open."""
-    encapsulated = seq(encode_oid(kind), b"" if content is None else tlv(0xA0, octets(content)))
+    """
+    A ContentInfo with SignedData; `content` None is detached; `ber` leaves the outer lengths open.
+
+    `digests` are those announced, by default the signers' own. `pieces` cuts the content as streaming writers do.
+    """
+    inside = b""
+    if content is not None:
+        cut = [octets(content[at : at + pieces]) for at in range(0, len(content), pieces)] if pieces else []
+        inside = tlv(0xA0, indefinite(tlv(0x24, b"".join(cut))) if cut else octets(content))
+    encapsulated = seq(encode_oid(kind), inside)
     body = seq(
         integer(1),
-        set_of(*(algorithm(DIGESTS[one], b"") for one in digests)),
+        set_of(*(algorithm(DIGESTS[one], b"") for one in (_digests_of(signers) if digests is None else digests))),
         encapsulated,
         tlv(0xA0, b"".join(certificates)) if certificates else b"",
         tlv(0xA1, b"".join(crls)) if crls else b"",

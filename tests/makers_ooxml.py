@@ -162,9 +162,11 @@ def slide_parts(settings: str = "") -> Parts:
     }
 
 
-def with_custom_xml(parts: Mapping[str, bytes], name: str = "customXml/item1.xml") -> Parts:
-    """Return Word parts with a custom XML item, as Office writes for every document with citations set up."""
-    found = with_relationship(parts, "word/_rels/document.xml.rels", "customXml", f"../{name}")
+def with_custom_xml(
+    parts: Mapping[str, bytes], name: str = "customXml/item1.xml", rels: str = "word/_rels/document.xml.rels"
+) -> Parts:
+    """Return the parts with a custom XML item, as Office writes for every document with citations set up."""
+    found = with_relationship(parts, rels, "customXml", f"../{name}")
     found[name] = b'<s:Sources xmlns:s="http://schemas.openxmlformats.org/officeDocument/2006/bibliography"/>'
     return found
 

@@ -61,6 +61,8 @@ def inspect(document: Document, question: Question) -> FileReport:
     except NotSignedData as cause:
         verdict = Verdict.UNREADABLE if cause.code == "CMS_UNREADABLE" else Verdict.UNSUPPORTED
         return replace(report, verdict=verdict, reasons=(Reason(cause.code, cause.detail),))
+    if _messages(document.data) > 1:
+        return replace(report, verdict=Verdict.UNSUPPORTED, reasons=(Reason("CMS_SEVERAL_MESSAGES"),))
     if not signed.signers:
         return replace(report, verdict=Verdict.UNSIGNED, reasons=(Reason("CERTIFICATES_ONLY"),))
     if signed.content_type == cms_reader.TST_INFO:
@@ -74,8 +76,16 @@ def unwrapped(data: bytes) -> bytes:
         return data
     blocks = pem.blocks(data)
     if blocks:
-        return blocks[0][1]
+        # A certificate that lies beside the message, as tools write it, is not the message.
+        return next((der for label, der in blocks if label in kinds.CMS_LABELS), blocks[0][1])
     return pem.bare_base64(data) or data
+
+
+def _messages(data: bytes) -> int:
+    """Return how many different messages the PEM text `data` holds; 1 for everything else."""
+    if data[:1] == b"\x30":
+        return 1
+    return len({der for label, der in pem.blocks(data) if label in kinds.CMS_LABELS}) or 1
 
 
 def digests_of(content: bytes) -> Callable[[str], bytes]:
@@ -125,6 +135,9 @@ def _documents(inner: FileReport) -> tuple[FileReport, ...]:
 
 def _beside(finding: SignatureFinding, name: str) -> SignatureFinding:
     """Name the file that the detached signature was held against, so that nobody takes it for another's."""
+    if finding.intact is None:
+        # Nothing could be held against it, for want of a certificate or of an algorithm; that is told already.
+        return finding
     return replace(finding, reasons=(*finding.reasons, Reason("SIGNS_ANOTHER_FILE", PurePosixPath(name).name)))
 
 

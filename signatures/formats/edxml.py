@@ -90,7 +90,8 @@ def attachments(root: etree._Element) -> Iterator[tuple[str, bytes | None]]:
     """
     count = 0
     for element in root.iter(etree.Element):
-        if local_name(element) != "Attachment":
+        if local_name(element) != "Attachment" or any(one.tag == dsig("Signature") for one in element.iterancestors()):
+            # What stands inside a signature is no file of the package.
             continue
         count += 1
         if count > MAX_ATTACHMENTS:
@@ -104,8 +105,8 @@ def attachments(root: etree._Element) -> Iterator[tuple[str, bytes | None]]:
 
 
 def _judge_envelope(root: etree._Element, question: Question) -> tuple[tuple[SignatureFinding, ...], list[Reason]]:
-    """Judge the signatures of the envelope's header: real ones, those under a wrong namespace, and empty places."""
-    real = [one for one in top_signatures(root) if _is_in_header(one)]
+    """Judge the envelope's signatures: real ones wherever they stand; in its header also strange and empty ones."""
+    real = top_signatures(root)
     findings: list[SignatureFinding] = []
     reasons: list[Reason] = []
     for element in root.iter(etree.Element):

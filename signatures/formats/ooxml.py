@@ -183,6 +183,7 @@ def _place(package: Package, signature: XmlSignature, signatures: Signatures, fi
     found = cover(package, signatures, signed)  # Rule 10.
     gaps = list(found.gaps)
     gaps += _main_part_gaps(package, signed, file_name)  # Rule 11.
+    gaps += _unsigned_objects(signature, references)
     gaps += [f"{reason.code}: {reason.detail}" for reason in remarks_on(package) if reason.code in _DOUBTFUL]
     if gaps:
         shown = "; ".join(gaps[:5]) + (f"; and {len(gaps) - 5} more" if len(gaps) > 5 else "")
@@ -223,6 +224,23 @@ def _follow_own(
             problems.append(problem)
         references.append((reference, place.element))
     return tuple(references), problems
+
+
+def _unsigned_objects(
+    signature: XmlSignature, references: tuple[tuple[XmlReference, etree._Element | None], ...]
+) -> list[str]:
+    """
+    Name the Objects of the signature that no reference is over, apart from those with XAdES properties.
+
+    Office shows what such an Object says: the reason for signing, and the picture of a signature line.
+    """
+    signed = {id(place) for _, place in references if place is not None}
+    return [
+        f"object {one.get('Id', '')[:60]!r} of the signature"
+        for one in signature.objects
+        if id(one) not in signed
+        and (text_of(one).strip() or any(local_name(part) != "QualifyingProperties" for part in children(one)))
+    ]
 
 
 def _read_package_object(element: etree._Element) -> tuple[etree._Element, datetime | None]:

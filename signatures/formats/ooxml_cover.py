@@ -233,7 +233,9 @@ class _Walk:
             key = self._package.key(name)
             if key in self._own or key in self._tolerated_parts:
                 # A part that does not unpack makes readers repair the file, and what they make of it nobody has signed.
-                self._package.read(name)
+                octets = self._package.read(name)
+                if self._package.content_type(name).endswith("xml") and _has_doctype(octets):
+                    self.gaps.append(f"{name} has a DOCTYPE")
                 continue
             if key in self._signed.parts or key in self._seen:
                 continue
@@ -343,6 +345,13 @@ def is_searchable(octets: bytes) -> bool:
         return False
     told = re.search(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""", head)
     return told is None or told[1].lower() in (b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252")
+
+
+def _has_doctype(octets: bytes) -> bool:
+    """Whether a DOCTYPE, which may fetch and replace text, stands in this XML; also in UTF-16."""
+    return any(
+        mark in octets for mark in (b"<!DOCTYPE", *("<!DOCTYPE".encode(f"utf-16-{end}") for end in ("le", "be")))
+    )
 
 
 def _short(kind: str) -> str:

@@ -34,12 +34,16 @@ MAX_RELATIONSHIPS = 50_000
 
 CONTENT_TYPES = "[Content_Types].xml"
 
+_CONTENT_TYPES_SPACE = "{http://schemas.openxmlformats.org/package/2006/content-types}"
+
 _END = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x0001
 _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
+# The extra field in which Info-ZIP repeats a name in UTF-8 (APPNOTE 4.6.9).
+_UNICODE_PATH = 0x7075
 
 
 class PackageRefused(ValueError):
@@ -182,6 +186,9 @@ class Package:
         root = _parse_list(self.read_list("/" + CONTENT_TYPES), "Types")
         for child in children(root):
             content_type = child.get("ContentType", "")
+            if child.tag not in (_CONTENT_TYPES_SPACE + "Default", _CONTENT_TYPES_SPACE + "Override"):
+                # What one reader passes over, another may take for a content type (ISO/IEC 29500-2, 10.1.2.2).
+                raise PackageRefused("OOXML_TYPES_DOUBTFUL", f"foreign element {local_name(child)[:60]!r}")
             if local_name(child) == "Default":
                 place, table = child.get("Extension", "").lower(), defaults
             else:
@@ -313,13 +320,14 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
     extra = data[at + _CENTRAL.size + name_size : at + _CENTRAL.size + name_size + extra_size]
     packed, size, offset = _long_numbers(extra, packed, size, offset)
     name = _decode_name(raw_name, bool(flags & _UTF8), remarks)
+    _compare_second_name(extra, raw_name, remarks)
     if flags & _ENCRYPTED:
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is encrypted")
     if method not in (0, 8) or (method == 0 and packed != size):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is packed by method {method}")
     if size > SMALL_PART_BYTES and size > packed * MAX_RATIO:
         raise PackageRefused("OOXML_TOO_LARGE", f"{name[:100]!r} unpacks to {size} bytes")
-    start = _check_local(data, offset, raw_name, flags, method, crc, packed, size)
+    start = _check_local(data, offset, raw_name, flags, method, crc, packed, size, remarks)
     end = start + packed
     if end > limit:
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is cut off")
@@ -329,7 +337,15 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
 
 
 def _check_local(
-    data: bytes, offset: int, raw_name: bytes, flags: int, method: int, crc: int, packed: int, size: int
+    data: bytes,
+    offset: int,
+    raw_name: bytes,
+    flags: int,
+    method: int,
+    crc: int,
+    packed: int,
+    size: int,
+    remarks: list[tuple[str, str]],
 ) -> int:
     """Return where the packed bytes begin. Raises PackageRefused where the local header says something else."""
     if offset + _LOCAL.size > len(data):
@@ -348,8 +364,24 @@ def _check_local(
     same = (l_flags ^ flags) & (_ENCRYPTED | _DESCRIPTOR | _UTF8) == 0 and l_method == method
     if magic != b"PK\x03\x04" or data[begin : begin + name_size] != raw_name or not same or not agreed:
         raise PackageRefused("OOXML_ZIP_TWO_READINGS", f"{raw_name[:100]!r} is described in two ways")
+    _compare_second_name(extra, raw_name, remarks)
     start: int = begin + name_size + extra_size
     return start
+
+
+def _compare_second_name(extra: bytes, raw_name: bytes, remarks: list[tuple[str, str]]) -> None:
+    """Remark on an entry that bears another name in its Unicode path field: some readers believe that one."""
+    for identity, field in _extra_fields(extra):
+        if identity == _UNICODE_PATH and field[5:] != raw_name:
+            remarks.append(("OOXML_NAMES_DOUBTFUL", f"{raw_name[:100]!r} is called {field[5:105]!r}, too"))
+
+
+def _extra_fields(extra: bytes) -> Iterator[tuple[int, bytes]]:
+    at = 0
+    while at + 4 <= len(extra):
+        identity, length = struct.unpack_from("<2H", extra, at)
+        yield identity, extra[at + 4 : at + 4 + length]
+        at += 4 + length
 
 
 def _check_descriptor(data: bytes, at: int, crc: int, packed: int, size: int, name: str) -> int:
@@ -367,18 +399,12 @@ def _long_numbers(extra: bytes, packed: int, size: int, offset: int) -> tuple[in
     numbers = [size, packed, offset]
     if 0xFFFFFFFF not in numbers:
         return packed, size, offset
-    at = 0
-    while at + 4 <= len(extra):
-        identity, length = struct.unpack_from("<2H", extra, at)
-        if identity == 1:
-            field = extra[at + 4 : at + 4 + length]
-            position = 0
-            for index, number in enumerate(numbers):
-                if number == 0xFFFFFFFF and position + 8 <= len(field):
-                    (numbers[index],) = struct.unpack_from("<Q", field, position)
-                    position += 8
-            break
-        at += 4 + length
+    field = next((octets for identity, octets in _extra_fields(extra) if identity == 1), b"")
+    position = 0
+    for index, number in enumerate(numbers):
+        if number == 0xFFFFFFFF and position + 8 <= len(field):
+            (numbers[index],) = struct.unpack_from("<Q", field, position)
+            position += 8
     return numbers[1], numbers[0], numbers[2]
 
 

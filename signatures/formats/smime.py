@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -12,7 +13,7 @@ from signatures import kinds, verify
 from signatures.certificates import CertificateError, email_addresses, parse
 from signatures.cms_reader import NotSignedData, content_type_of, read_signed_data
 from signatures.formats.cms import digests_of
-from signatures.mime import Entity, addresses, read_entity, with_crlf
+from signatures.mime import Entity, addresses, decoded_words, read_entity, with_crlf
 from signatures.question import Document, Question
 from signatures.report import (
     ChangedAfter,
@@ -29,6 +30,9 @@ from signatures.signed_data import SignerJudgement, judge_signed_data
 MAX_LEVELS = 6
 # Documents inside one mail that get their own report; the rest is named as not looked at.
 MAX_CONTENTS = 200
+
+# "This is a cryptographically signed message in MIME format." and the like are a line or two.
+MAX_NOTICE_BYTES = 300
 
 _DETACHED_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 _OPAQUE_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -54,9 +58,11 @@ def inspect(document: Document, question: Question) -> FileReport:
     _look(root, state, whole=True, level=0, name="")
     signatures = tuple(state.findings)
     verdict = verdict_of_signatures(signatures)
+    reasons = () if state.unsupported is None else (state.unsupported,)
     if not signatures and state.unsupported is not None:
         verdict = Verdict.UNSUPPORTED
-    reasons = () if state.unsupported is None else (state.unsupported,)
+    elif not signatures and state.doubtful is not None:
+        verdict, reasons = Verdict.INDETERMINATE, (state.doubtful,)
     return FileReport(
         path=document.name,
         sha256=hashlib.sha256(document.data).hexdigest(),
@@ -79,6 +85,7 @@ class _State:
     root: Entity
     findings: list[SignatureFinding] = field(default_factory=list)
     unsupported: Reason | None = None
+    doubtful: Reason | None = None
     shown: bytes | None = None
     inner: list[Entity] = field(default_factory=list)
 
@@ -92,6 +99,10 @@ def _look(entity: Entity, state: _State, *, whole: bool, level: int, name: str) 
     if level > MAX_LEVELS:
         state.unsupported = Reason("TOO_COSTLY", "signatures nested too deep")
         return
+    if entity.two_readings and (whole or level == 0) and _speaks_of_signatures(entity):
+        # What one program takes for the signed part another may never show.
+        state.doubtful = Reason("SMIME_STRUCTURE_DOUBTFUL", entity.two_readings)
+    whole = whole and not _says_something(entity.beside)
     if entity.content_type == "multipart/signed":
         _clear_signed(entity, state, whole=whole, level=level, name=name)
     elif _is_opaque(entity):
@@ -107,6 +118,22 @@ def _look(entity: Entity, state: _State, *, whole: bool, level: int, name: str) 
         state.unsupported = Reason("UNSUPPORTED_FORMAT", "OpenPGP")
     elif entity.content_type == "application/pgp-encrypted":
         state.unsupported = Reason("FILE_ENCRYPTED", "OpenPGP")
+
+
+def _speaks_of_signatures(entity: Entity) -> bool:
+    """Whether any content type of the entity, or of one inside, is that of a signature."""
+    kinds = [kind.lower() for one in entity.walk() for kind in one.all("content-type")]
+    return any("multipart/signed" in kind or "pkcs7-" in kind for kind in kinds)
+
+
+def _says_something(beside: bytes) -> bool:
+    """
+    Whether the text outside all parts of a multipart says more than that the mail is one of several parts.
+
+    Programs hide that text, but not all do. What they write there themselves speaks of MIME, in whatever language.
+    """
+    text = beside.strip()
+    return bool(text) and (len(text) > MAX_NOTICE_BYTES or b"MIME" not in text.upper())
 
 
 def _is_opaque(entity: Entity) -> bool:
@@ -266,7 +293,12 @@ def _settle(
         if level == 0:
             sender, in_doubt = _against_sender(state.root, finding)
             notes.extend(sender)
-            doubt = doubt or in_doubt
+            differing = _protected_fields(shown, state.root)
+            notes.extend(differing)
+            doubt = doubt or in_doubt or bool(differing)
+        if state.doubtful is not None:
+            notes.append(state.doubtful)
+            doubt = True
         verdict, sub_indication = finding.verdict, finding.sub_indication
         if doubt and verdict is Verdict.PASSED:
             verdict, sub_indication = Verdict.INDETERMINATE, "SIG_CONSTRAINTS_FAILURE"
@@ -326,11 +358,44 @@ def _against_sender(root: Entity, finding: SignatureFinding) -> tuple[list[Reaso
         return [Reason("SIGNER_WITHOUT_ADDRESS", finding.signer.common_name)], False
     known = {_comparable(one) for one in own}
     others = [address for _, address in addresses(root.all("sender"))]
-    others += re.findall(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+", display)
+    # Letters that only look like "@" are made one, as a reader's eye does (Unicode NFKC: U+FF20, U+FE6B).
+    others += re.findall(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+", unicodedata.normalize("NFKC", display))
     wrong = [one for one in (address, *others) if _comparable(one) not in known]
     if wrong:
         return [Reason("SIGNER_IS_NOT_SENDER", f"signed by {', '.join(own)}, sent as {', '.join(wrong)}")], True
     return [], False
+
+
+_PROTECTED = ("from", "subject", "date")
+
+
+def _protected_fields(signed: bytes, root: Entity) -> list[Reason]:
+    """
+    Hold the header fields that were signed, where there are any, against those outside, which nobody signed.
+
+    Fields are signed with the part itself, or in a mail wrapped around it (RFC 9788, 2; RFC 8551, 3.1). Some programs
+    show the inner ones, some the outer ones; a list may put its name before a subject, and nothing else may differ.
+    """
+    inner = read_entity(signed)
+    kind = inner.content_type
+    if kind == "message/rfc822" and inner.parameters.get("forwarded", "").lower() != "no":
+        # A mail forwarded as such has a sender of its own.
+        return []
+    if kind == "message/rfc822":
+        inner = read_entity(inner.content())
+    found = []
+    for name in _PROTECTED:
+        own, other = inner.all(name), root.all(name)
+        if not own or not other:
+            continue
+        inside, outside = (" ".join(decoded_words(one).split()).casefold() for one in (own[0], other[0]))
+        if name == "from":
+            same = {_comparable(one) for _, one in addresses(own)} == {_comparable(one) for _, one in addresses(other)}
+        else:
+            same = inside == outside or (name == "subject" and outside.endswith(inside))
+        if len(own) > 1 or not same:
+            found.append(Reason("PROTECTED_HEADER_DIFFERS", name))
+    return found
 
 
 def _comparable(address: str) -> str:

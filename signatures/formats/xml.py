@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
 from signatures.question import Document, Question
 from signatures.report import Covers, FileReport, SignatureFinding, Verdict, verdict_of_signatures
-from signatures.safe_xml import XmlRefused, children, local_name, parse_xml
+from signatures.safe_xml import C14N_EXCLUSIVE, XmlRefused, children, local_name, parse_xml, text_of
 from signatures.xades import is_over_signed_properties
 from signatures.xml_judgement import Placed, judge_xml_signature, refused_finding
 from signatures.xmldsig import (
@@ -28,12 +29,72 @@ from signatures.xmldsig import (
     read_reference,
     read_signature,
     undecided,
+    unjudgeable,
 )
 
 # As for Office files: two persons and an agency sign, each perhaps more than once.
 MAX_SIGNATURES = 50
 # How far the first element may be from the file's start: a byte order mark, blanks, a declaration.
 PROLOG_WITHIN = 4096
+
+# What XML Signature 1.1 lets stand in KeyInfo and Objects; anything else under its name is somebody's invention.
+_DSIG_NAMES = frozenset(
+    [
+        "KeyInfo",
+        "KeyName",
+        "KeyValue",
+        "RSAKeyValue",
+        "Modulus",
+        "Exponent",
+        "DSAKeyValue",
+        "P",
+        "Q",
+        "G",
+        "Y",
+        "J",
+        "Seed",
+        "PgenCounter",
+        "RetrievalMethod",
+        "Transforms",
+        "Transform",
+        "XPath",
+        "X509Data",
+        "X509IssuerSerial",
+        "X509IssuerName",
+        "X509SerialNumber",
+        "X509SKI",
+        "X509SubjectName",
+        "X509Certificate",
+        "X509CRL",
+        "PGPData",
+        "PGPKeyID",
+        "PGPKeyPacket",
+        "SPKIData",
+        "SPKISexp",
+        "MgmtData",
+        "Object",
+        "Manifest",
+        "Reference",
+        "DigestMethod",
+        "DigestValue",
+        "SignatureProperties",
+        "SignatureProperty",
+        "Signature",
+        "SignedInfo",
+        "CanonicalizationMethod",
+        "SignatureMethod",
+        "SignatureValue",
+    ]
+)
+_OWN_NAMESPACES = (
+    "http://uri.etsi.org/01903/",
+    "http://uri.etsi.org/19132/",
+    "http://www.w3.org/2009/xmldsig11#",
+    "http://www.w3.org/2001/04/xmldsig-more#",
+    "http://www.w3.org/2007/05/xmldsig-more#",
+    "http://www.w3.org/2001/10/xml-exc-c14n#",
+    "http://docs.oasis-open.org/wss/",
+)
 
 _SCHEMA_HINTS = "{http://www.w3.org/2001/XMLSchema-instance}"
 
@@ -44,7 +105,12 @@ def recognises(document: Document) -> bool:
     if head.startswith((b"\xff\xfe<\x00", b"\xfe\xff\x00<")):
         return True
     begin = head.removeprefix(b"\xef\xbb\xbf").lstrip()
-    return begin.startswith(b"<?xml") or (begin.startswith(b"<") and DSIG.encode() in document.data)
+    if begin.startswith(b"<?xml"):
+        return True
+    if begin.startswith(b"<") and (DSIG.encode() in document.data or b"SignatureValue" in document.data):
+        return True
+    # Bytes before the mark-up make it no XML; but a signature that stands in it must not go unmentioned.
+    return document.name.lower().endswith(".xml") and DSIG.encode() in document.data
 
 
 def inspect(document: Document, question: Question) -> FileReport:
@@ -62,6 +128,7 @@ def inspect(document: Document, question: Question) -> FileReport:
         return refused_report(document, report, cause)
     signatures = top_signatures(root)
     findings, shown = judge_signatures(root, signatures, question)
+    findings += strange_signatures(root)
     return replace(report, verdict=verdict_of_signatures(findings), signatures=findings, shown=shown)
 
 
@@ -103,6 +170,18 @@ def top_signatures(root: etree._Element) -> list[etree._Element]:
     ]
 
 
+def strange_signatures(root: etree._Element) -> tuple[SignatureFinding, ...]:
+    """Return a finding for what has the shape of a signature under a namespace nobody verifies (at most one)."""
+    for one in root.iter(etree.Element):
+        if local_name(one) != "Signature" or one.tag == dsig("Signature"):
+            continue
+        if {"SignedInfo", "SignatureValue"} <= {local_name(part) for part in children(one)}:
+            namespace = etree.QName(one).namespace or ""
+            problem = unjudgeable("EDXML_SIGNATURE_NAMESPACE", namespace[:120])
+            return (refused_finding(problem, name="Signature", kind="xml"),)
+    return ()
+
+
 def judge_signatures(
     root: etree._Element, signatures: list[etree._Element], question: Question
 ) -> tuple[tuple[SignatureFinding, ...], bytes | None]:
@@ -120,6 +199,8 @@ def judge_signatures(
             findings.append(refused_finding(cause.problem, name=name, kind="xml"))
             continue
         covers = _covers(root, signature, followed, signatures)
+        if covers is Covers.WHOLE and (_holds_loose_words(signature, followed) or _borrows_a_prefix(followed)):
+            covers = Covers.PARTIAL
         problems = list(followed.problems)
         if covers is Covers.PARTIAL:
             problems.append(undecided("XML_PARTLY_SIGNED", "there is more to read than what is signed"))
@@ -214,7 +295,12 @@ def _covers(
     """
     # 1.
     targets = followed.targets
-    if followed.whole_document or any(one is root for one in targets):
+    if followed.whole_document:
+        return Covers.WHOLE
+    # An instruction beside the root, such as a style sheet, may change what a reader shows of it.
+    if any(isinstance(one, etree._ProcessingInstruction) for one in _beside(root)):
+        return Covers.PARTIAL
+    if any(one is root for one in targets):
         return Covers.WHOLE
     # 2. and 3.
     signed, others = set(targets), set(signatures)
@@ -253,6 +339,65 @@ def _split_texts(targets: list[etree._Element]) -> list[Problem]:
     return []
 
 
+def _beside(root: etree._Element) -> list[etree._Element]:
+    """Return the comments and instructions before and after the root element."""
+    return [*root.itersiblings(preceding=True), *root.itersiblings()]
+
+
+def _holds_loose_words(signature: XmlSignature, followed: _Followed) -> bool:
+    """
+    Whether the signature itself hides something to be read: an element or text that belongs to no signature.
+
+    The enveloped-signature transform takes the whole ds:Signature away, so what is put into its Objects, KeyInfo or
+    unsigned properties is signed by nobody, and a reader that looks for an element by name finds it there. Only
+    elements of XML Signature and XAdES may stand unsigned.
+    """
+    signed = {id(place) for _, place in followed.references if place is not None} | {
+        id(one) for one in followed.targets
+    }
+    if any((part.tail or "").strip() for part in signature.element) or (signature.element.text or "").strip():
+        return True
+    waiting = [part for part in children(signature.element) if part.tag in (dsig("KeyInfo"), dsig("Object"))]
+    while waiting:
+        element = waiting.pop()
+        if id(element) in signed:
+            continue
+        name = etree.QName(element)
+        namespace = name.namespace or ""
+        if namespace == DSIG:
+            if name.localname not in _DSIG_NAMES:
+                return True
+        elif not namespace.startswith(_OWN_NAMESPACES):
+            return True
+        inside = children(element)
+        if (inside or element.tag == dsig("Object")) and text_of(element).strip():
+            return True
+        waiting += inside
+    return False
+
+
+def _borrows_a_prefix(followed: _Followed) -> bool:
+    """
+    Whether a signed value means something by a prefix that is bound outside what is signed.
+
+    Exclusive canonicalisation leaves such a binding out (Exclusive XML Canonicalization 1.0, 1.1), so that
+    `xsi:type="w:number"` says whatever an attacker binds `w` to.
+    """
+    for reference, place in followed.references:
+        above = None if place is None else place.getparent()
+        last = reference.transforms[-1] if reference.transforms else None
+        if place is None or above is None or last is None or not last.algorithm.startswith(C14N_EXCLUSIVE):
+            continue
+        for prefix, namespace in above.nsmap.items():
+            if prefix is None or prefix in last.prefixes or place.nsmap.get(prefix) != namespace:
+                continue
+            mark = re.compile(rf"(?:^|[\s('\"]){re.escape(prefix)}:[^\W\d]")
+            for one in place.iter(etree.Element):
+                if any(mark.search(str(value)) for value in one.attrib.values()) or mark.match(text_of(one)):
+                    return True
+    return False
+
+
 def _is_covered(element: etree._Element, signed: set[etree._Element], wrapping: set[etree._Element]) -> bool:
     """Whether all that an Object holds is signed, or only properties of the signature itself."""
     if element in signed:
@@ -265,5 +410,7 @@ def _is_covered(element: etree._Element, signed: set[etree._Element], wrapping: 
 
 def _says_something(element: etree._Element) -> bool:
     if any(not str(name).startswith(_SCHEMA_HINTS) for name in element.attrib):
+        return True
+    if any(isinstance(child, etree._ProcessingInstruction) for child in element):
         return True
     return bool((element.text or "").strip()) or any((child.tail or "").strip() for child in element)

@@ -8,11 +8,11 @@ program to. Everything is computed from fixed seeds, so the files come out the s
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 
-from cryptography.hazmat.primitives.asymmetric import padding
+from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from signatures import algorithms
 from signatures.asn1 import encode_oid, tlv
@@ -23,6 +23,7 @@ from tests.makers_cms import (
     NOW,
     PSS,
     SIGNING,
+    Holder,
     algorithm,
     algorithm_protection,
     alternative_mail,
@@ -33,7 +34,9 @@ from tests.makers_cms import (
     content_type,
     detached,
     ec_key,
+    ed448_key,
     ed25519_key,
+    extension,
     header,
     integer,
     message_digest,
@@ -42,6 +45,7 @@ from tests.makers_cms import (
     office,
     opaque_signed,
     pss_parameters,
+    revocation_list,
     rsa_key,
     rsa_spki,
     seq,
@@ -204,6 +208,64 @@ def _protected(*, right: bool) -> bytes:
     return _with_attributes(*usual_attributes(one, CONTENT), algorithm_protection(used, named))
 
 
+def _own_attributes_as_content() -> bytes:
+    """As `_attributes_as_content`, with the attributes as the content that the value really is over."""
+    one = office().lan
+    own = usual_attributes(one, CONTENT)
+    value = signature_value(signer(one, CONTENT, attributes=own))
+    part = signer(one, CONTENT, with_attributes=False, value=value)
+    return signed_data(part, content=set_of(*own), certificates=(one.certificate,))
+
+
+def _named_as(holder: Holder, *, bound: bool) -> bytes:
+    """A signature of Lan's whose unsigned identifier names `holder`; `bound`: she bound her certificate to it."""
+    lan = office().lan
+    own = [content_type(), message_digest(CONTENT)]
+    if bound:
+        own.append(signing_certificate(lan.certificate))
+    value = signature_value(signer(lan, CONTENT, attributes=own))
+    part = signer(holder, CONTENT, attributes=own, value=value)
+    return signed_data(part, certificates=(lan.certificate, holder.certificate))
+
+
+def _by_key_identifier(*, own: bool, other: bool) -> bytes:
+    """The signer is named by key identifier only; `other` brings a stranger's certificate that claims the same one."""
+    name = b"khoa cua Lan"
+    claims = (SIGNING, extension("2.5.29.14", octets(name)))
+    lan = certify("Lan", ec_key(41), office().authority, serial=4101, extensions=claims)
+    stranger = certify("Ke khac", ec_key(42), office().authority, serial=4102, extensions=claims)
+    part = signer(lan, CONTENT, attributes=[content_type(), message_digest(CONTENT)], identifier=tlv(0x80, name))
+    papers = ((lan.certificate,) if own else ()) + ((stranger.certificate,) if other else ())
+    return signed_data(part, certificates=papers)
+
+
+def _on_curve(curve: type[ec.EllipticCurve], digest: str) -> bytes:
+    one = certify(curve.name, ec_key(51, curve), office().authority, serial=5100 + curve.key_size)
+    return detached(one, CONTENT, digest=digest)
+
+
+def _ed448() -> bytes:
+    one = certify("Ed448", ed448_key(9), office().authority, serial=4904)
+    return detached(one, CONTENT, digest="shake256")
+
+
+def _without_attributes() -> bytes:
+    one = office().lan
+    part = signer(one, CONTENT, with_attributes=False)
+    return signed_data(part, content=CONTENT, certificates=(one.certificate,))
+
+
+def _with_papers_of_others() -> bytes:
+    own = office()
+    papers = (own.root.certificate, own.minh.certificate, own.lan.certificate, own.stamper.certificate)
+    return signed_data(signer(own.lan, CONTENT), certificates=papers, crls=(revocation_list(own.authority),))
+
+
+def _armoured(*messages: bytes) -> bytes:
+    lines = (b"-----BEGIN PKCS7-----\r\n" + base64_lines(one) + b"-----END PKCS7-----\r\n" for one in messages)
+    return b"".join(lines)
+
+
 def _many_signers() -> bytes:
     one = signer(office().lan, CONTENT)
     return signed_data(*([one] * 300), certificates=(office().lan.certificate,))
@@ -346,6 +408,78 @@ CMS_CASES: tuple[Case, ...] = (
         "SIG_CRYPTO_FAILURE",
         CONTENT,
     ),
+    Case(
+        "own-attributes-as-content.p7m",
+        _own_attributes_as_content,
+        "failed",
+        "CONTENT_IS_ATTRIBUTES",
+        "FORMAT_FAILURE",
+    ),
+    Case("without-attributes.p7m", _without_attributes, "passed"),
+    # What stands unsigned in the message and contradicts what is signed.
+    Case(
+        "digest-not-announced.p7s",
+        lambda: signed_data(
+            signer(office().lan, CONTENT), certificates=(office().lan.certificate,), digests=("sha384",)
+        ),
+        "indeterminate",
+        "DIGEST_NOT_ANNOUNCED",
+        "SIG_CONSTRAINTS_FAILURE",
+        CONTENT,
+    ),
+    Case(
+        "named-as-another.p7s",
+        lambda: _named_as(office().minh, bound=True),
+        "indeterminate",
+        "SIGNER_NAMED_OTHERWISE",
+        "NO_SIGNING_CERTIFICATE_FOUND",
+        CONTENT,
+    ),
+    Case(
+        "named-as-another-unbound.p7s",
+        lambda: _named_as(office().minh, bound=False),
+        "failed",
+        "SIGNATURE_BROKEN",
+        "SIG_CRYPTO_FAILURE",
+        CONTENT,
+    ),
+    Case(
+        "two-holders-of-one-key.p7s",
+        lambda: _named_as(certify("Ke khac", office().lan.key, office().authority, serial=4100), bound=False),
+        "indeterminate",
+        "SIGNER_NAMED_OTHERWISE",
+        "NO_SIGNING_CERTIFICATE_FOUND",
+        CONTENT,
+    ),
+    Case("key-identifier.p7s", lambda: _by_key_identifier(own=True, other=False), "passed", beside=CONTENT),
+    Case(
+        "key-identifier-claimed-twice.p7s", lambda: _by_key_identifier(own=True, other=True), "passed", beside=CONTENT
+    ),
+    Case(
+        "key-identifier-of-another.p7s",
+        lambda: _by_key_identifier(own=False, other=True),
+        "failed",
+        "SIGNATURE_BROKEN",
+        "SIG_CRYPTO_FAILURE",
+        CONTENT,
+    ),
+    Case("papers-of-others.p7s", _with_papers_of_others, "passed", beside=CONTENT),
+    Case("armoured.p7s", lambda: _armoured(detached(office().lan, CONTENT)), "passed", beside=CONTENT),
+    Case(
+        "two-messages-in-one-file.p7s",
+        lambda: _armoured(detached(office().lan, CONTENT), detached(office().minh, OTHER)),
+        "unsupported",
+        "CMS_SEVERAL_MESSAGES",
+        None,
+        CONTENT,
+    ),
+    # Curves and digests in use.
+    Case("p384.p7s", lambda: _on_curve(ec.SECP384R1, "sha384"), "passed", beside=CONTENT),
+    Case("p521.p7s", lambda: _on_curve(ec.SECP521R1, "sha512"), "passed", beside=CONTENT),
+    Case("brainpool256.p7s", lambda: _on_curve(ec.BrainpoolP256R1, "sha256"), "passed", beside=CONTENT),
+    Case("brainpool512.p7s", lambda: _on_curve(ec.BrainpoolP512R1, "sha512"), "passed", beside=CONTENT),
+    Case("sha3-elliptic.p7s", lambda: _on_curve(ec.SECP256R1, "sha3_256"), "passed", beside=CONTENT),
+    Case("ed448-good.p7s", _ed448, "passed", beside=CONTENT),
     # Algorithms that disagree.
     Case(
         "digest-and-signature-disagree.p7s",
@@ -441,6 +575,14 @@ CMS_CASES: tuple[Case, ...] = (
         "CMS_NOT_DER",
         None,
         CONTENT,
+    ),
+    Case(
+        "content-in-pieces.p7m",
+        lambda: signed_data(
+            signer(office().lan, CONTENT), content=CONTENT, certificates=(office().lan.certificate,), ber=True, pieces=9
+        ),
+        "passed",
+        "CMS_NOT_DER",
     ),
     Case(
         "attributes-unsorted.p7s",
@@ -575,6 +717,28 @@ _HIDING = b"Content-Type: text/html\r\n\r\n<div>Da dong y</div><div style='displ
 _SEAL = b"Content-Type: text/html\r\n\r\n<img src='seal.png'> <b>Da ky so</b>\r\n"
 _CRYPT = seq(encode_oid("1.2.840.113549.1.7.3"), tlv(0xA0, seq(integer(0))))
 
+_QUOTED = (
+    b"Content-Type: text/plain; charset=utf-8; format=flowed\r\nContent-Transfer-Encoding: quoted-printable\r\n\r\n"
+    b"K=C3=ADnh g=E1=BB=ADi, \r\nd=C3=B2ng =\r\nhai.\r\n"
+)
+_PROTECTED = (
+    b'Content-Type: text/plain; charset=utf-8; protected-headers="v1"\r\nFrom: lan@example.vn\r\n'
+    b"Subject: Phieu danh gia\r\n\r\nx\r\n"
+)
+_WRAPPED = b"Content-Type: message/rfc822; forwarded=no\r\n\r\n" + _PROTECTED
+_NOTICE = b"This is a cryptographically signed message in MIME format.\r\n\r\n"
+
+
+def _beside(before: bytes = b"", after: bytes = b"") -> bytes:
+    """A clear-signed mail with text outside its parts."""
+    return _mail().replace(b"\r\n\r\n--=_signed", b"\r\n\r\n" + before + b"--=_signed", 1) + after
+
+
+def _doubtful(old: bytes, new: bytes) -> Case:
+    """A good mail in whose header one thing is made ambiguous."""
+    return Case("", lambda: _mail().replace(old, new, 1), "indeterminate", "SMIME_STRUCTURE_DOUBTFUL")
+
+
 MAIL_CASES: tuple[Case, ...] = (
     Case("good-clear.eml", _mail, "passed"),
     Case("good-opaque.eml", _opaque, "passed"),
@@ -645,6 +809,13 @@ MAIL_CASES: tuple[Case, ...] = (
         "SIG_CONSTRAINTS_FAILURE",
     ),
     Case(
+        "display-name-wide-at.eml",
+        lambda: _mail(head=header(sender='From: "giamdoc\uff20example.vn" <lan@example.vn>')),
+        "indeterminate",
+        "SIGNER_IS_NOT_SENDER",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case(
         "sender-field-another.eml",
         lambda: _mail(head=header(extra="Sender: giamdoc@example.vn")),
         "indeterminate",
@@ -686,6 +857,73 @@ MAIL_CASES: tuple[Case, ...] = (
     Case(
         "third-part.eml", lambda: _mail(after=_FOOTER), "indeterminate", "PARTIALLY_SIGNED", "SIG_CONSTRAINTS_FAILURE"
     ),
+    Case(
+        "text-before-the-first-part.eml",
+        lambda: _beside(before=b"Da dong y.\r\n"),
+        "indeterminate",
+        "PARTIALLY_SIGNED",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case(
+        "text-after-the-last-part.eml",
+        lambda: _beside(after=b"Da dong y.\r\n"),
+        "indeterminate",
+        "PARTIALLY_SIGNED",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case("notice-before-the-first-part.eml", lambda: _beside(before=_NOTICE), "passed"),
+    # Two readings of one header.
+    replace(
+        _doubtful(b"Content-Type: multipart", b"Content-Type: text/html\r\nContent-Type: multipart"),
+        name="content-type-twice-signed-last.eml",
+    ),
+    replace(
+        _doubtful(b'boundary="=_signed"\r\n', b'boundary="=_signed"\r\nContent-Type: text/html\r\n'),
+        name="content-type-twice-signed-first.eml",
+    ),
+    replace(
+        _doubtful(b'boundary="=_signed"', b'boundary="=_signed"; boundary="=_khac"'),
+        name="boundary-twice.eml",
+    ),
+    replace(
+        _doubtful(b"MIME-Version: 1.0", b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64"),
+        name="multipart-encoded.eml",
+    ),
+    # Header fields that were signed, against those that a program shows.
+    Case("protected-header.eml", lambda: _mail(_PROTECTED), "passed"),
+    Case(
+        "protected-subject-behind-list-name.eml",
+        lambda: _mail(_PROTECTED).replace(b"Subject: ", b"Subject: [dsthu] ", 1),
+        "passed",
+    ),
+    Case(
+        "protected-subject-differs.eml",
+        lambda: _mail(_PROTECTED.replace(b"Phieu", b"Huy phieu")),
+        "indeterminate",
+        "PROTECTED_HEADER_DIFFERS",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case(
+        "protected-from-differs.eml",
+        lambda: _mail(_PROTECTED.replace(b"lan@", b"giamdoc@")),
+        "indeterminate",
+        "PROTECTED_HEADER_DIFFERS",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case(
+        "wrapped-mail-from-differs.eml",
+        lambda: _opaque(_WRAPPED.replace(b"lan@", b"giamdoc@")),
+        "indeterminate",
+        "PROTECTED_HEADER_DIFFERS",
+        "SIG_CONSTRAINTS_FAILURE",
+    ),
+    Case("wrapped-mail.eml", lambda: _mail(_WRAPPED), "passed"),
+    # Forms of writing that are lawful.
+    Case("quoted-printable-flowed.eml", lambda: _mail(_QUOTED), "passed"),
+    Case("quoted-printable-line-feeds.eml", lambda: _mail(_QUOTED).replace(b"\r\n", b"\n"), "passed"),
+    Case("empty-lines-before.eml", lambda: b"\r\n\n" + _mail(), "passed"),
+    Case("encoding-with-zero-octet.eml", lambda: _mail(BODY.replace(b"utf-8", b"utf-8; name*=a%00'x'b")), "passed"),
+    Case("encoding-that-cannot-replace.eml", lambda: _mail(BODY.replace(b"utf-8", b"utf-8; name*=idna''a")), "passed"),
     # Protocol, micalg, nesting, both forms.
     Case(
         "protocol-wrong.eml",

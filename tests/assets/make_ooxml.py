@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import base64
+import io
+import re
+import struct
 import sys
+import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,8 +16,6 @@ from intake.demo.ooxml_signing import with_dsig
 from intake.demo.xml_signing import DSIG, reference, signature_xml, signed_info
 from tests.makers_ooxml import (
     OFFICE_RELS,
-    PACKAGE_RELS,
-    SHEET_TYPE,
     WORD,
     WORD_TYPE,
     Parts,
@@ -166,6 +169,60 @@ def _manifest_reference_twice() -> bytes:
     return packed({**signed(word_parts()), SIGNATURE: made.encode()})
 
 
+def _with_types(old: bytes, new: bytes) -> bytes:
+    return packed(replaced(signed(word_parts()), "[Content_Types].xml", old, new))
+
+
+def second_name() -> bytes:
+    """The document bears another name in the extra field in which some archivers repeat names in UTF-8."""
+    field = b"\x01" + zlib.crc32(b"word/document.xml").to_bytes(4, "little") + b"word/khac.xml"
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, octets in signed(word_parts()).items():
+            entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+            entry.compress_type = zipfile.ZIP_DEFLATED
+            if name == "word/document.xml":
+                entry.extra = struct.pack("<2H", 0x7075, len(field)) + field
+            archive.writestr(entry, octets)
+    return out.getvalue()
+
+
+def with_long_term_papers() -> bytes:
+    """What Office adds for XAdES-X-L: references to papers, a time stamp over them, and the papers themselves."""
+    papers = (
+        "<xd:CompleteCertificateRefs><xd:CertRefs/></xd:CompleteCertificateRefs><xd:CompleteRevocationRefs/>"
+        '<xd:SigAndRefsTimeStamp><CanonicalizationMethod Algorithm="http://www.w3.org/TR/2001/REC-xml-c14n-20010315"/>'
+        "<xd:EncapsulatedTimeStamp>MAA=</xd:EncapsulatedTimeStamp></xd:SigAndRefsTimeStamp><xd:CertificateValues>"
+        f"<xd:EncapsulatedX509Certificate>{base64.b64encode(a_signer('Kẻ khác')[0]).decode()}"
+        "</xd:EncapsulatedX509Certificate></xd:CertificateValues><xd:RevocationValues/>"
+    )
+    end = b"</xd:UnsignedSignatureProperties>"
+    parts = signed(word_parts(), stamp=time_stamp)
+    return packed(replaced(parts, SIGNATURE, end, papers.encode() + end))
+
+
+def with_signature_line(picture: str = "iVBORw0KGgo=") -> bytes:
+    """A signature line: its two pictures are further signed Objects of the signature."""
+    parts = signed(word_parts())
+    text = parts[SIGNATURE].decode()
+    certificate, key = a_signer()
+    lines = "".join(f'<Object Id="{name}">iVBORw0KGgo=</Object>' for name in ("idValidSigLnImg", "idInvalidSigLnImg"))
+    references = re.findall(r"<Reference URI=\"#.*?</Reference>", text[: text.index("</SignedInfo>")])
+    for name in ("idValidSigLnImg", "idInvalidSigLnImg"):
+        octets = f'<Object xmlns="{DSIG}" Id="{name}">iVBORw0KGgo=</Object>'.encode()
+        references.append(reference(f"#{name}", octets, "sha256", kind=DSIG + "Object"))
+    objects = text[text.index("<Object ") : text.index("</Signature>")] + lines
+    made = signature_xml(
+        signed_info(references, key, "sha256"),
+        key,
+        [certificate],
+        "sha256",
+        objects=objects,
+        signature_id="idPackageSignature",
+    )
+    return packed({**parts, SIGNATURE: made.replace("iVBORw0KGgo=", picture, 1).encode()})
+
+
 # What is attacked or broken: maker, and the answer that must be given ("not passed": any of the others).
 ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     # signatures.md 3.2: content injection, content masking.
@@ -215,6 +272,12 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "signature-unlinked": (lambda: packed({**signed(word_parts()), "_rels/.rels": word_parts()["_rels/.rels"]}), "failed"),
     "signature-type-changed": (lambda: packed(replaced(signed(word_parts()), "[Content_Types].xml", _SIGNATURE_TYPE.encode(), b"application/xml")), "failed"),
     "origin-with-content": (_origin_with_content, "indeterminate"),
+    "object-added-to-signature": (lambda: _edited("</Signature>", '<Object Id="idInvalidSigLnImg">iVBORw0KGgo=</Object></Signature>'), "indeterminate"),
+    "signature-line-picture-changed": (lambda: with_signature_line("iVBORw0KGgoAAAAN"), "failed"),
+    "content-types-foreign-element": (lambda: _with_types(b"<Override ", b'<mc:AlternateContent xmlns:mc="urn:x"/><Override '), "failed"),
+    "content-types-of-another-namespace": (lambda: _with_types(b"<Override ", b'<x:Override xmlns:x="urn:x" PartName="/word/khac.xml" ContentType="text/html"/><Override '), "failed"),
+    "zip-second-name-in-extra-field": (second_name, "indeterminate"),
+    "doctype-in-properties": (lambda: packed({**signed(word_parts()), "docProps/core.xml": b'<!DOCTYPE x [<!ENTITY a SYSTEM "file:///etc/hostname">]><x>&a;</x>'}), "indeterminate"),
     # Certificate and properties.
     "certificate-exchanged": (certificate_exchanged, "indeterminate"),
     "certificate-exchanged-unbound": (certificate_exchanged_unbound, "failed"),
@@ -238,6 +301,10 @@ LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "signed-without-properties": (lambda: packed(signed(word_parts(), xades=False)), "passed"),
     "signed-with-time-stamp": (lambda: packed(signed(word_parts(), stamp=time_stamp)), "passed"),
     "signed-with-useless-time-stamp": (lambda: packed(signed(word_parts(), stamp=lambda octets: time_stamp(octets, of=b"x"))), "passed"),
+    "signed-with-long-term-papers": (with_long_term_papers, "passed"),
+    "signed-signature-line": (with_signature_line, "passed"),
+    "signed-sheet-with-custom-xml": (lambda: packed(signed(with_custom_xml(sheet_parts(), rels="xl/_rels/workbook.xml.rels"))), "passed"),
+    "signed-slides-with-custom-xml": (lambda: packed(signed(with_custom_xml(slide_parts(), rels="ppt/_rels/presentation.xml.rels"))), "passed"),
     "signed-twice": (lambda: packed(signed(signed(word_parts()), by="Giám đốc")), "passed"),
     "signed-external-template": (lambda: packed(signed(with_relationship(word_parts(), RELS, "attachedTemplate", "file:///C:/Normal.dotm", "External"))), "passed"),
     "signed-macros": (lambda: packed(signed(with_type({**with_relationship(word_parts(), RELS, "http://schemas.microsoft.com/office/2006/relationships/vbaProject", "vbaProject.bin"), "word/vbaProject.bin": b"m"}, "/word/vbaProject.bin", "application/vnd.ms-office.vbaProject"))), "passed"),

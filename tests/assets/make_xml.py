@@ -8,6 +8,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
+from lxml import etree
+
 from intake.demo.xml_signing import (
     C14N,
     DSIG,
@@ -123,6 +125,36 @@ def _swap_certificate(text: str) -> str:
     return text.replace(own, other)
 
 
+FORGED = TEXT.replace("95,2", "99,9")
+
+
+def _put_before(mark: str, what: str) -> str:
+    """A signed document into whose signature something unsigned is put."""
+    text = signed()
+    assert mark in text
+    return text.replace(mark, what + mark, 1)
+
+
+def _unsigned_property_with_content() -> str:
+    inside = f"<xd:UnsignedProperties><xd:UnsignedSignatureProperties>{FORGED}</xd:UnsignedSignatureProperties></xd:UnsignedProperties>"
+    return signed().replace("</xd:SignedProperties>", "</xd:SignedProperties>" + inside)
+
+
+def borrowed_prefix(namespace: str) -> str:
+    """A signed value that means something by a prefix which is bound outside what is signed."""
+    hints = "http://www.w3.org/2001/XMLSchema-instance"
+    element = f'<phieu xmlns="urn:phieu" xmlns:xsi="{hints}" Id="noiDung"><diem xsi:type="w:so">95,2</diem></phieu>'
+    octets = etree.tostring(etree.fromstring(element), method="c14n", exclusive=True)
+    around = f'<goi><boc xmlns:w="{namespace}">{element}</boc>{{}}</goi>'
+    return over_element(around, transforms=transform(_EXCLUSIVE), octets=octets)
+
+
+def _package_signature_moved() -> str:
+    text = signed_package()
+    made = text[text.index("<Signature ") : text.index("</Signature>") + len("</Signature>")]
+    return text.replace(made, "").replace("</edXML>", made + "</edXML>")
+
+
 def _many_references() -> str:
     one = reference("", b"x", "sha256", transforms=transform(ENVELOPED))
     return custom([one] * 5000, around="<goi>{}</goi>")
@@ -143,6 +175,13 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "text-beside-the-signed-element": (lambda: over_element(f"<goi>Đã hủy {MOVED}{{}}</goi>"), "indeterminate"),
     "enveloping-content-changed": (lambda: enveloping(shown="99,9"), "failed"),
     "enveloping-second-object": (lambda: enveloping().replace("</Signature>", "<Object><diem>99,9</diem></Object></Signature>"), "indeterminate"),
+    "wrapped-in-object-of-whole-document": (lambda: _put_before("</Signature>", f"<Object>{FORGED}</Object>"), "indeterminate"),
+    "wrapped-in-key-info-of-whole-document": (lambda: _put_before("<X509Data>", FORGED), "indeterminate"),
+    "wrapped-in-unsigned-properties-of-whole-document": (_unsigned_property_with_content, "indeterminate"),
+    "text-inside-the-signature": (lambda: _put_before("<KeyInfo>", "Đã hủy"), "indeterminate"),
+    "style-sheet-beside-the-signed-element": (lambda: '<?xml-stylesheet type="text/xsl" href="khac.xsl"?>' + over_element(f"<goi>{MOVED}{{}}</goi>"), "indeterminate"),
+    "instruction-beside-the-signed-element": (lambda: over_element(f"<goi><?khac?>{MOVED}{{}}</goi>"), "indeterminate"),
+    "prefix-bound-outside-what-is-signed": (lambda: borrowed_prefix("urn:khac"), "indeterminate"),
     # Ids and references.
     "id-twice": (lambda: over_element(f'<goi><khac Id="noiDung"/>{MOVED}{{}}</goi>'), "failed"),
     "id-twice-in-another-spelling": (lambda: over_element(f'<goi><khac ID="noiDung"/>{MOVED}{{}}</goi>'), "failed"),
@@ -186,9 +225,13 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "nested-deep": (lambda: signed("<a>" * 150 + "x" + "</a>" * 150), "failed"),
     # Signatures that are none.
     "signature-empty": (lambda: f'<goi><Signature xmlns="{DSIG}"/></goi>', "failed"),
+    "signature-in-unknown-namespace": (lambda: signed().replace(DSIG, "urn:chu-ky#"), "unsupported"),
+    "bytes-before-the-document": (lambda: "\x01\x02" + signed(), "unreadable"),
     "signed-info-twice": (lambda: signed().replace("<SignatureValue>", "<SignedInfo/><SignatureValue>"), "failed"),
     # Packages.
     "package-altered": (lambda: signed_package().replace("Phiếu đánh giá", "Giấy báo nợ"), "failed"),
+    "package-altered-signature-outside-the-header": (lambda: _package_signature_moved().replace("Phiếu đánh giá", "Giấy báo nợ"), "failed"),
+    "package-file-inside-the-signature": (lambda: signed_package().replace("</Signature>", "<Object><Attachment><AttachmentName>khac.pdf</AttachmentName></Attachment></Object></Signature>"), "indeterminate"),
     "package-with-placeholder": (lambda: package(PLACEHOLDER), "unsupported"),
     "package-signature-in-wrong-namespace": (lambda: package(PLACEHOLDER.replace(f' xmlns="{DSIG}"', "")), "unsupported"),
     "package-value-of-somebody-else": (lambda: re.sub("<SignatureValue>[^<]*", "<SignatureValue>" + base64.b64encode(b"x" * 256).decode(), signed_package()), "unsupported"),
@@ -208,6 +251,7 @@ LAWFUL: dict[str, tuple[Callable[[], str], str]] = {
     "unsigned-doctype": (lambda: "<?xml version='1.0'?><!DOCTYPE phieu>" + TEXT, "unsigned"),
     "malformed": (lambda: "<?xml version='1.0'?><phieu>", "unreadable"),
     "package-signed": (signed_package, "passed"),
+    "package-signature-outside-the-header": (_package_signature_moved, "passed"),
     "package-unsigned": (package, "unsigned"),
     "package-empty-signature": (lambda: package("<DigitalSignature/>"), "unsigned"),
 }  # fmt: skip
