@@ -32,6 +32,9 @@ _OFFICE_DOCUMENT = (
 )
 
 
+_Hidden = frozenset[etree._Element]
+
+
 class NotAWordDocument(ValueError):
     """The bytes are no Word document that can be read; the message says why."""
 
@@ -59,6 +62,7 @@ def read_docx(data: bytes, catalogue: Catalogue) -> WordFields:
     Text that Word does not show (hidden runs, deleted revisions) is left out: what counts is what the signer saw.
     """
     body = _body(data)
+    hidden = _hidden_runs(body)
     values: dict[str, str] = {}
     repeated: dict[str, None] = {}
     for number, control in enumerate(body.iter(_W + "sdt", _W_STRICT + "sdt")):
@@ -67,7 +71,7 @@ def read_docx(data: bytes, catalogue: Catalogue) -> WordFields:
         tag = _tag_of(control)
         if not tag.startswith(PREFIX):
             continue
-        text = _shown_text(control)[:MAX_FIELD_TEXT]
+        text = _shown_text(control, hidden)[:MAX_FIELD_TEXT]
         if is_placeholder(text):
             text = ""
         if tag in values and values[tag] != text:
@@ -77,20 +81,21 @@ def read_docx(data: bytes, catalogue: Catalogue) -> WordFields:
                 repeated[tag] = None
         else:
             values[tag] = text
-    text = _text_from_the_beginning(body, MAX_TEXT)
+    text = _text_from_the_beginning(body, MAX_TEXT, hidden)
     by_rows = not any(values.values())
     if by_rows:
-        rows = [[_shown_text(cell) for cell in _cells(row)] for row in _rows(body)]
+        rows = [[_shown_text(cell, hidden) for cell in _cells(row)] for row in _rows(body)]
         found = fields_of_rows(rows, catalogue)
         # The form's code is its last line.
-        found.update(form_code(_text_from_the_beginning(body, MAX_WHOLE_TEXT)))
+        found.update(form_code(_text_from_the_beginning(body, MAX_WHOLE_TEXT, hidden)))
         values.update(agency_of(text) | found if found else {})
     return WordFields(values, tuple(repeated), by_rows, text)
 
 
 def text_of_docx(data: bytes) -> str:
     """Return the document's running text from the start, bounded. Raises NotAWordDocument."""
-    return _text_from_the_beginning(_body(data), MAX_TEXT)
+    body = _body(data)
+    return _text_from_the_beginning(body, MAX_TEXT, _hidden_runs(body))
 
 
 def _body(data: bytes) -> etree._Element:
@@ -134,18 +139,18 @@ def _tag_of(control: etree._Element) -> str:
     return ""
 
 
-def _shown_text(element: etree._Element) -> str:
+def _shown_text(element: etree._Element, hidden: _Hidden) -> str:
     """Return the text below `element` as Word shows it: paragraphs and breaks as lines, tabs as blanks."""
     pieces: list[str] = []
-    _collect(element, pieces)
-    lines = "".join(pieces).split("\n")
-    return "\n".join(line.strip() for line in lines).strip()
+    _collect(element, pieces, hidden)
+    text = "".join(pieces)
+    return "\n".join([line.strip() for line in text.split("\n")]).strip() if "\n" in text else text.strip()
 
 
-def _collect(element: etree._Element, pieces: list[str]) -> None:
+def _collect(element: etree._Element, pieces: list[str], hidden: _Hidden) -> None:
     for child in element.iterchildren(tag=etree.Element):
-        name = etree.QName(child).localname
-        if name in _UNSHOWN or (name == "r" and _is_hidden(child)):
+        name = child.tag.rpartition("}")[2]
+        if name in _UNSHOWN or child in hidden:
             continue
         if name == "t":
             pieces.append(child.text or "")
@@ -158,28 +163,31 @@ def _collect(element: etree._Element, pieces: list[str]) -> None:
         elif name == "p":
             if pieces and pieces[-1] != "\n":
                 pieces.append("\n")
-            _collect(child, pieces)
+            _collect(child, pieces, hidden)
         elif name == "AlternateContent":
             # Two versions of one picture or shape; the first is what current programs show.
             choices = list(child.iterchildren(tag=etree.Element))
             if choices:
-                _collect(choices[0], pieces)
+                _collect(choices[0], pieces, hidden)
         else:
-            _collect(child, pieces)
+            _collect(child, pieces, hidden)
 
 
 # Properties, deleted and moved-away revisions, field codes, and the phonetic guide beside a word.
 _UNSHOWN = frozenset({"sdtPr", "rPr", "pPr", "tblPr", "trPr", "tcPr", "del", "moveFrom", "instrText", "delText", "rt"})
 
 
-def _is_hidden(run: etree._Element) -> bool:
+def _hidden_runs(body: etree._Element) -> _Hidden:
+    """Return the runs whose properties say that they are not shown; there are few, so they are looked for once."""
+    runs: set[etree._Element] = set()
     for namespace in (_W, _W_STRICT):
-        properties = run.find(namespace + "rPr")
-        for name in ("vanish", "webHidden"):
-            mark = None if properties is None else properties.find(namespace + name)
-            if mark is not None and mark.get(namespace + "val", "true") not in ("0", "false", "off"):
-                return True
-    return False
+        for mark in body.iter(namespace + "vanish", namespace + "webHidden"):
+            properties = mark.getparent()
+            run = None if properties is None or properties.tag != namespace + "rPr" else properties.getparent()
+            if run is not None and mark.get(namespace + "val", "true") not in ("0", "false", "off"):
+                runs.add(run)
+    # A paragraph's own mark may be hidden too; its text is not.
+    return frozenset(run for run in runs if run.tag in (_W + "r", _W_STRICT + "r"))
 
 
 def _rows(body: etree._Element) -> Iterator[etree._Element]:
@@ -196,11 +204,11 @@ def _cells(row: etree._Element) -> Iterator[etree._Element]:
             yield from child.iter(_W + "tc", _W_STRICT + "tc")
 
 
-def _text_from_the_beginning(body: etree._Element, limit: int) -> str:
+def _text_from_the_beginning(body: etree._Element, limit: int, hidden: _Hidden) -> str:
     pieces: list[str] = []
     size = 0
     for paragraph in body.iter(_W + "p", _W_STRICT + "p"):
-        text = _shown_text(paragraph)
+        text = _shown_text(paragraph, hidden)
         pieces.append(text)
         size += len(text) + 1
         if size > limit:
