@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 
 from config.catalogue import Catalogue, Criterion, CriterionKind
 
@@ -53,11 +54,15 @@ def tag_of(criterion_id: str, slot: str) -> str:
 
 def answer_fields(criterion: Criterion) -> tuple[Field, ...]:
     """Return the fields of the answer itself, in the order in which they stand."""
+    return _answer_fields(criterion.id, criterion.kind, tuple(criterion.fields))
 
+
+@lru_cache(maxsize=1024)  # The fields of every criterion are asked for several times with each form.
+def _answer_fields(criterion_id: str, kind: CriterionKind, names: tuple[str, ...]) -> tuple[Field, ...]:
     def field(slot: str, label: str, placeholder: str, choices: tuple[str, ...] = ()) -> Field:
-        return Field(tag_of(criterion.id, slot), slot, label, placeholder, "answer", choices)
+        return Field(tag_of(criterion_id, slot), slot, label, placeholder, "answer", choices)
 
-    match criterion.kind:
+    match kind:
         case CriterionKind.RATIO:
             return (field("numerator", "Tử số", "[tử số]"), field("denominator", "Mẫu số", "[mẫu số]"))
         case CriterionKind.BOOLEAN:
@@ -65,19 +70,29 @@ def answer_fields(criterion: Criterion) -> tuple[Field, ...]:
         case CriterionKind.COUNT:
             return (field("answer", "Số lượng", "[số lượng]"),)
         case CriterionKind.DOCUMENT:
-            return tuple(field(one, *_DOCUMENT_LABELS.get(one, (one, f"[{one}]"))) for one in criterion.fields)
+            return tuple(field(one, *_DOCUMENT_LABELS.get(one, (one, f"[{one}]"))) for one in names)
         case CriterionKind.TEXT:
             return (field("answer", "Nội dung", "[nội dung]"),)
 
 
 def score_field(criterion: Criterion) -> Field:
     """Return the field of the agency's own score."""
-    return Field(tag_of(criterion.id, "score"), "score", "Điểm tự chấm", "[điểm]", "score")
+    return _score_field(criterion.id)
+
+
+@lru_cache(maxsize=1024)
+def _score_field(criterion_id: str) -> Field:
+    return Field(tag_of(criterion_id, "score"), "score", "Điểm tự chấm", "[điểm]", "score")
 
 
 def evidence_field(criterion: Criterion) -> Field:
     """Return the field that names the supporting material."""
-    return Field(tag_of(criterion.id, "evidence"), "evidence", "Tài liệu kiểm chứng", "[tài liệu]", "evidence")
+    return _evidence_field(criterion.id)
+
+
+@lru_cache(maxsize=1024)
+def _evidence_field(criterion_id: str) -> Field:
+    return Field(tag_of(criterion_id, "evidence"), "evidence", "Tài liệu kiểm chứng", "[tài liệu]", "evidence")
 
 
 def all_fields(catalogue: Catalogue, block: str | None = None) -> Iterator[Field]:

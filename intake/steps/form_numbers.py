@@ -32,7 +32,7 @@ def parse_number(text: str) -> Decimal | None:
     figure = found[1].lstrip("+")
     sign = -1 if figure.startswith("-") else 1
     figure = figure.lstrip("-")
-    if sum(one.isdigit() for one in figure) > MAX_DIGITS:
+    if len(figure) > MAX_DIGITS and sum(one.isdigit() for one in figure) > MAX_DIGITS:
         return None
     if _DOT_THOUSANDS.fullmatch(figure):
         figure = figure.replace(".", "").replace(",", ".")

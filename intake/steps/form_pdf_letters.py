@@ -200,13 +200,13 @@ class Letters:
         return lines
 
     def _line(self, runs: list[_Run]) -> str:
+        if len(runs) == 1:
+            return self._spaced(runs[0])
         lefts = self._lefts
-        in_order = runs
-        if len(runs) > 1:
-            in_order = sorted(runs, key=lambda one: lefts[one.first])
-            if not all(lefts[one.end - 1] < lefts[other.first] for one, other in pairwise(in_order)):
-                # Runs that reach into one another are taken apart: a mark may stand in the middle of a word.
-                in_order = sorted(_singly(runs), key=lambda one: lefts[one.first])
+        in_order = sorted(runs, key=lambda one: lefts[one.first])
+        if not all(lefts[one.end - 1] < lefts[other.first] for one, other in pairwise(in_order)):
+            # Runs that reach into one another are taken apart: a mark may stand in the middle of a word.
+            in_order = sorted(_singly(runs), key=lambda one: lefts[one.first])
         text, right = "", None
         for run in in_order:
             first, last = run.first, run.end - 1
