@@ -6,6 +6,7 @@ import difflib
 import os
 import re
 import tomllib
+from datetime import date
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -168,12 +169,26 @@ class SmtpTable(_Table, frozen=True):
         return _secret(self.password_env, self.password_file)
 
 
+class PolicyTable(_Table, frozen=True):
+    """
+    How strong certificates must be; `signatures.question.Policy` says what each rule means.
+
+    The defaults are the program's own policy. Every difference from them stands in the policy's name on each report.
+    """
+
+    sha1_certificates_before: date = date(2019, 1, 1)
+    min_rsa_bits: int = 2048
+    min_rsa_bits_before_2014: int = 1024
+    local_time_fault_hours: int = 7
+
+
 class TrustTable(_Table, frozen=True):
-    """Whose certificates count."""
+    """Whose certificates count, and how they are judged."""
 
     folders: tuple[str, ...] = ("trust",)
     revocation: Literal["hard", "soft", "off"] = "hard"
     fetch_hosts: tuple[str, ...] = ()
+    policy: PolicyTable = PolicyTable()
 
 
 class CampaignTable(_Table, frozen=True):
@@ -348,12 +363,13 @@ def convert(raw: dict[str, Any], into: type[Struct], path: Path) -> Struct:
 
 def _keys_under(into: type[msgspec.Struct], at: str) -> set[str]:
     """Return every key that may stand at `at`; used only to guess what a misspelt one was meant to be."""
-    table = at.split(".")[0].split("[")[0]
+    table, _, below = at.partition(".")
+    table = table.split("[")[0]
     if table == "source":
         return {field.encode_name for kind in (ImapSource, FolderSource) for field in msgspec.structs.fields(kind)}
     for field in msgspec.structs.fields(into):
         if table == field.encode_name and isinstance(field.type, type) and issubclass(field.type, msgspec.Struct):
-            return {inner.encode_name for inner in msgspec.structs.fields(field.type)}
+            return _keys_under(field.type, below)
     return {field.encode_name for field in msgspec.structs.fields(into)}
 
 
@@ -404,6 +420,18 @@ def _check(settings: Settings, path: Path) -> None:
         raise SettingsError(
             f"{path}: console.listen {settings.console.listen!r} is not HOST:PORT", remedy='Write "127.0.0.1:8080".'
         )
+    policy = settings.trust.policy
+    for key, value, least, most in (
+        # Shorter keys were factored before any form was signed; OpenSSL verifies none that is longer.
+        ("min_rsa_bits", policy.min_rsa_bits, 1024, 16384),
+        ("min_rsa_bits_before_2014", policy.min_rsa_bits_before_2014, 1024, 16384),
+        # No zone is further ahead of UTC than fourteen hours.
+        ("local_time_fault_hours", policy.local_time_fault_hours, 0, 14),
+    ):
+        if not least <= value <= most:
+            raise SettingsError(
+                f"{path}: trust.policy.{key} {value} cannot be meant", remedy=f"Write {least} to {most}."
+            )
     for one in settings.source:
         if one.every_seconds < 1:
             raise SettingsError(f"{path}: source {one.name}: every_seconds must be 1 or more", remedy="Write 60.")

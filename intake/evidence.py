@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from config.errors import WrongUse
+from signatures.question import Policy
 from storage.queries import Queries
 from storage.vault import Vault
 
@@ -32,8 +33,9 @@ def hand_out(queries: Queries, vault: Vault, ref: str, folder: Path) -> Handed:
     Write the evidence of delivery `ref` into the new or empty `folder`.
 
     `files/` holds the delivery as it came and every file in it, `trust/` the certificates and revocation lists that
-    were used, `report.json` what was found then (with policy and campaign version), `HOW-TO.txt` the command that
-    judges again. Every blob is proven by its digest as it is read. Raises WrongUse for a folder that is not empty.
+    were used, `report.json` what was found then (with policy and campaign version), `policy.toml` the rules if they
+    were the office's own, `HOW-TO.txt` the command that judges again. Every blob is proven by its digest as it is
+    read. Raises WrongUse for a folder that is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
         raise WrongUse(f"{folder} is not empty", remedy="Name a new folder; evidence is never mixed with other files.")
@@ -54,7 +56,13 @@ def hand_out(queries: Queries, vault: Vault, ref: str, folder: Path) -> Handed:
     for kind, digest in sorted(papers):
         (folder / "trust" / f"{kind}-{digest[:16]}.{SUFFIX.get(kind, 'bin')}").write_bytes(vault.read(digest))
     (folder / "report.json").write_text(_pretty(shown), encoding="utf-8")
-    command = f"intake verify --trust trust --at {shown['received_at']} {' '.join(judged) or 'files/*'}"
+    policy = _policy_file(shown["policy_version"] or "")
+    if policy:
+        (folder / "policy.toml").write_text(policy, encoding="utf-8")
+    command = (
+        f"intake verify --trust trust {'--policy policy.toml ' if policy else ''}--at {shown['received_at']} "
+        f"{' '.join(judged) or 'files/*'}"
+    )
     (folder / "HOW-TO.txt").write_text(
         f"{shown['receipt_no'] or shown['id']}\n\n"
         "Để kiểm tra lại (không cần mạng, không cần cơ sở dữ liệu), trong thư mục này chạy:\n"
@@ -65,6 +73,17 @@ def hand_out(queries: Queries, vault: Vault, ref: str, folder: Path) -> Handed:
         encoding="utf-8",
     )
     return Handed(folder, len(shown["files"]) + 1, len(papers), command)
+
+
+def _policy_file(version: str) -> str:
+    """Return the rules that `version` names as a configuration file; "" for the shipped ones, or for none known."""
+    try:
+        policy = Policy.named(version)
+    except ValueError:
+        return ""
+    changed = [one.name for one in fields(policy) if getattr(policy, one.name) != one.default]
+    lines = [f"{name} = {getattr(policy, name)}" for name in changed]
+    return "\n".join(["[trust.policy]", *lines, ""]) if lines else ""
 
 
 def _name(number: int, name: str) -> str:

@@ -111,6 +111,7 @@ def examine(data: bytes, name: str, received_at: datetime, rules: Rules, keep: K
         subject_signal=_speaks_of(subject, rules.words),
         evidence=tuple(evidence),
         remarks=tuple(remarks),
+        policy_version=rules.policy.version,
     )
 
 
@@ -124,6 +125,8 @@ def _sender_evidence(data: bytes, unpacked: Unpacked, rules: Rules) -> list[Why]
         remarks.append(
             Why("SENDER_ADVICE", f"{advice.server}: dkim={advice.dkim} spf={advice.spf} dmarc={advice.dmarc}")
         )
+    if advice.is_bad:
+        remarks.append(Why("SENDER_DOUBTED", f"dkim={advice.dkim} spf={advice.spf} dmarc={advice.dmarc}"))
     if rules.resolve is not None:
         found = dkim_results(data, rules.resolve)
         if found:

@@ -122,10 +122,10 @@ def outcome_of(
         files=tuple(_filed(one, decision, examination) for one in examination.files) + _envelope(examination, delivery),
         answers=answers_from.form.answers if answers_from and answers_from.form else (),
         flaws=flaws,
-        clocks=timing.clocks,
+        clocks=(*timing.clocks, *decision.clocks),
         campaign=book.file.campaign.id,
         campaign_version=book.digest,
-        policy_version="phieu-intake-1",
+        policy_version=examination.policy_version,
         bounced_message_ids=mail.bounced_message_ids if mail is not None and mail.automatic == "bounce" else (),
     )
 

@@ -18,6 +18,7 @@ from intake.office import Office, Rulebook
 from intake.quarantine import malware_in
 from intake.steps.examined import Examination
 from intake.workers import ExaminationTask, stamp
+from signatures.question import Policy
 from storage.ledger import Claim
 from storage.records import Delivery
 from storage.vault import VaultError
@@ -171,4 +172,5 @@ def _task(office: Office, book: Rulebook, delivery: Delivery) -> ExaminationTask
         words=book.file.campaign.recognise,
         authserv_id=office.settings.mail.authserv_id,
         check_dkim=office.settings.mail.check_dkim,
+        policy=Policy.of(office.settings.trust.policy),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,7 +15,7 @@ from config.catalogue import Catalogue, load_catalogue
 from config.isolation import MiB, Workers
 from intake.examine import Rules, examine
 from intake.steps.examined import Examination
-from signatures.question import RevocationRule
+from signatures.question import Policy, RevocationRule
 from signatures.trust import TrustStore
 from storage.vault import Vault, VaultError
 
@@ -44,6 +44,7 @@ class ExaminationTask:
     words: tuple[str, ...]
     authserv_id: str = ""
     check_dkim: bool = False
+    policy: Policy = field(default_factory=Policy)
 
 
 class EvidenceDamagedError(Exception):
@@ -66,6 +67,7 @@ def perform(task: ExaminationTask) -> Examination:
         words=task.words,
         authserv_id=task.authserv_id,
         resolve=_text_records if task.check_dkim else None,
+        policy=task.policy,
     )
     return examine(
         _bytes(vault, task), task.name, task.received_at, rules, lambda data: _keep(vault, task.vault_url, data)

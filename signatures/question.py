@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from config.settings import PolicyTable
     from signatures.trust import TrustStore
 
 
@@ -18,6 +19,10 @@ class RevocationRule(StrEnum):
     HARD = "hard"
     SOFT = "soft"
     OFF = "off"
+
+
+# The rules as they are shipped; a change of what they mean is a new number.
+SHIPPED_POLICY = "phieu-intake-1"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +35,40 @@ class Policy:
     time up to so far ahead of the proven one is the known fault of tools that write local time as UTC.
     """
 
-    version: str = "phieu-intake-1"
     sha1_certificates_before: date = date(2019, 1, 1)
     min_rsa_bits: int = 2048
     min_rsa_bits_before_2014: int = 1024
     local_time_fault_hours: int = 7
+
+    @classmethod
+    def of(cls, table: PolicyTable) -> Policy:
+        """Return the policy that an operator wrote into `[trust.policy]`."""
+        return cls(**{one.name: getattr(table, one.name) for one in fields(cls)})
+
+    @classmethod
+    def named(cls, version: str) -> Policy:
+        """Return the policy that `version` names; ValueError for a name that this program never gave."""
+        base, *changes = version.split(";")
+        if base != SHIPPED_POLICY:
+            raise ValueError(f"not a policy of this program: {version[:100]!r}")
+        pairs = dict(one.partition("=")[::2] for one in changes)
+        kinds = {one.name: type(one.default) for one in fields(cls)}
+        if len(pairs) != len(changes) or not pairs.keys() <= kinds.keys():
+            raise ValueError(f"not a policy of this program: {version[:100]!r}")
+        rules: dict[str, Any] = {
+            key: date.fromisoformat(text) if kinds[key] is date else int(text) for key, text in pairs.items()
+        }
+        return replace(cls(), **rules)
+
+    @property
+    def version(self) -> str:
+        """
+        The policy's name: that of the shipped rules, and after it every rule that differs from them.
+
+        So a report says by itself by which rules it was made, and `named` makes them again.
+        """
+        changed = [one.name for one in fields(self) if getattr(self, one.name) != one.default]
+        return ";".join([SHIPPED_POLICY, *(f"{name}={getattr(self, name)}" for name in changed)])
 
 
 @dataclass(frozen=True, slots=True)

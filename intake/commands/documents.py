@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from config.errors import WrongUse
-from config.settings import Settings
+from config.settings import Settings, load_settings
 from intake.commands.frame import OFFICE_ZONE, existing, office_command, print_json
 
 LoadSettings = Callable[[], Settings]
@@ -24,6 +24,12 @@ LoadSettings = Callable[[], Settings]
 @click.option("--at", "at", help="The proven time of existence, ISO 8601; default now.")
 @click.option("--content", type=click.Path(), help="What a detached signature is over.")
 @click.option("--revocation", type=click.Choice(["hard", "soft", "off"]), default="hard", show_default=True)
+@click.option(
+    "--policy",
+    "policy_file",
+    type=click.Path(dir_okay=False),
+    help="A file with [trust.policy], such as the office's configuration.",
+)
 @click.option("--report", "report_file", type=click.Path(dir_okay=False), help="Write an ETSI TS 119 102-2 report.")
 @click.option("--pictures", type=click.Path(file_okay=False), help="Draw visibly changed pages, signed and now.")
 @office_command
@@ -36,11 +42,12 @@ def verify(
     at: str | None,
     content: str | None,
     revocation: str,
+    policy_file: str | None,
     report_file: str | None,
     pictures: str | None,
 ) -> int:
     """Verify signed files of any supported kind."""
-    from signatures.question import Question, RevocationRule
+    from signatures.question import Policy, Question, RevocationRule
     from signatures.trust import TrustStore
     from signatures.verify import as_document, inspect_paths
 
@@ -54,6 +61,7 @@ def verify(
         trust=TrustStore.load(folders) if folders else None,
         integrity_only=integrity_only,
         revocation=RevocationRule(revocation),
+        policy=Policy.of(load_settings(Path(policy_file)).trust.policy) if policy_file else Policy(),
     )
     # A report carries the papers it rests on, so that it can be judged again from it alone.
     reports = inspect_paths(found, question, content=detached, keep_evidence=report_file is not None)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from intake.steps.unpacked import Unpacked
+from signatures.question import SHIPPED_POLICY
 from signatures.report import FileReport
 from storage.records import Answer, Why
 
@@ -58,7 +59,8 @@ class Examination:
 
     `unpacked.parts` is empty here: the leaves stand in `files`. `envelope` is the verdict on the mail or package as
     a whole (S/MIME, edXML), None where there is no such signature to judge. `evidence` lists (sha256 of the file,
-    kind, vault digest) of certificates, CRLs and answers that were used.
+    kind, vault digest) of certificates, CRLs and answers that were used. `policy_version` names the rules that the
+    signatures were judged by.
     """
 
     unpacked: Unpacked
@@ -67,3 +69,4 @@ class Examination:
     subject_signal: bool
     evidence: tuple[tuple[str, str, str], ...] = ()
     remarks: tuple[Why, ...] = ()
+    policy_version: str = SHIPPED_POLICY

@@ -270,6 +270,24 @@ def test_the_evidence_gives_the_same_verdict_offline(
     assert again["revocation"] == "good"
 
 
+def test_the_evidence_brings_the_offices_own_policy_along(
+    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was judged by the office's own rules is judged again by those rules, elsewhere and later."""
+    text = desk.config.read_text(encoding="utf-8")
+    desk.config.write_text(f"{text}\n[trust.policy]\nmin_rsa_bits = 2047\n", encoding="utf-8")
+    desk.json("once")
+    filed = next(one for one in desk.json("log")["deliveries"] if one["state"] == "filed")
+    assert desk.json("show", filed["id"])["policy_version"] == "phieu-intake-1;min_rsa_bits=2047"
+
+    _, command, _ = desk.intake("evidence", filed["receipt_no"], str(tmp_path / "evidence"))
+
+    monkeypatch.chdir(tmp_path / "evidence")
+    status, out, err = desk.call(*command.strip().partition("&& intake ")[2].split(), "--json")
+    assert status == 0, out + err
+    assert json.loads(out)["policy"] == "phieu-intake-1;min_rsa_bits=2047"
+
+
 def test_campaign_check_calendar_and_extend(desk: Desk) -> None:
     """The cut-offs explain themselves, and an extension is a recorded act."""
     assert "trước 00:00:00 Chủ nhật 15/09/2019" in desk.intake("campaign", "check")[1]

@@ -12,6 +12,7 @@ import pytest
 from lxml import etree
 
 from intake.cli import run
+from intake.demo.signing import sign_pdf
 from signatures.validation_report import NAMESPACE
 from tests.makers import IN_TIME
 from tests.offices import a_form, a_signed_form, the_pki
@@ -108,3 +109,18 @@ def test_a_report_on_nothing_signed_is_refused(call: Call, folder: Path) -> None
     status, _ = call("verify", "--report", str(folder / "report.xml"), str(folder / "chua-ky.pdf"))
     assert status == 2
     assert not (folder / "report.xml").exists()
+
+
+def test_the_offices_own_policy_judges_and_is_named(call: Call, folder: Path) -> None:
+    """With `--policy` stricter rules count, and the answer says which; without it the shipped ones do."""
+    own = folder / "policy.toml"
+    own.write_text("[trust.policy]\nmin_rsa_bits = 16384\n", encoding="utf-8")
+    told = ("verify", "--json", "--trust", str(folder / "trust"), "--at", IN_TIME.isoformat(), str(folder / "rsa.pdf"))
+    signer = the_pki().issue_person("Người dùng RSA", "SỞ NỘI VỤ", key="rsa")
+    (folder / "rsa.pdf").write_bytes(sign_pdf(a_form(), signer, at=IN_TIME))
+    shipped, strict = (json.loads(call(*told, *more)[1]) for more in ((), ("--policy", str(own))))
+    assert shipped["policy"] == "phieu-intake-1"
+    assert shipped["files"][0]["verdict"] == "passed"
+    assert strict["policy"] == "phieu-intake-1;min_rsa_bits=16384"
+    assert strict["files"][0]["verdict"] == "indeterminate"
+    assert "CHAIN_CRYPTOGRAPHY_WEAK" in {one["code"] for one in strict["files"][0]["signatures"][0]["reasons"]}
