@@ -55,8 +55,14 @@ def test_the_name_makes_the_policy_again(policy: Policy) -> None:
 
 @pytest.mark.parametrize(
     "version",
-    ["", "phieu-intake-0", "phieu-intake-1;min_rsa_bits", "phieu-intake-1;min_rsa_bits=x", "phieu-intake-1;version=2"]
-    + ["phieu-intake-1;min_rsa_bits=1;min_rsa_bits=2"],
+    [
+        "",
+        "phieu-intake-0",
+        "phieu-intake-1;min_rsa_bits",
+        "phieu-intake-1;min_rsa_bits=x",
+        "phieu-intake-1;version=2",
+        "phieu-intake-1;min_rsa_bits=1;min_rsa_bits=2",
+    ],
 )
 def test_a_name_never_given_is_refused(version: str) -> None:
     """Nobody judges by rules that are only guessed."""
