@@ -6,11 +6,12 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 
 from signatures import algorithms, asn1
-from signatures.certificates import Certificate, comparable_name, same_name, signed_by
+from signatures.certificates import Certificate
 from signatures.cms_reader import Attribute, SignedData, SignerInfo, attributes
-from signatures.ocsp import key_bits
+from signatures.signer_choice import Choice
 from signatures.tally import Tally
 
 CONTENT_TYPE = "1.2.840.113549.1.9.3"
@@ -124,7 +125,7 @@ def examine(
     content_holds = _content_holds(content, attrs, digest_name, tally)
 
     # 4. The signing certificate.
-    choice = _Choice(signer, attrs, candidates, tally, strict=strict)
+    choice = Choice(signer, attrs.ess_values(), candidates, tally, strict=strict)
 
     # 5. The signature value.
     scheme, signature_holds = None, None
@@ -132,8 +133,9 @@ def examine(
         scheme = algorithms.scheme_of(signer.signature_algorithm, digest_name)
         if scheme.digest in BROKEN_DIGESTS and scheme.digest != digest_name:
             _weak(tally, scheme.digest, weak_is_remark)
-        if choice.certificates:
-            signature_holds = choice.verify(scheme, attrs, content)
+        if choice.certificates and (attrs.present or not content.missing):
+            fits = partial(_value_fits, signer.signature, scheme, attrs, content)
+            signature_holds = choice.verify(fits, inherited_keys=scheme.kind == "dsa")
     except algorithms.Disagreement as cause:
         tally.fail("SIG_CRYPTO_FAILURE", "ALGORITHMS_DISAGREE", str(cause))
         signature_holds = False
@@ -156,6 +158,16 @@ def examine(
         attrs.claimed_at,
         choice.bound,
     )
+
+
+def _value_fits(value: bytes, scheme: algorithms.Scheme, attrs: _Attributes, content: Content, key: bytes) -> bool:
+    """Whether the signature value is one under `key`, over the attributes or, without any, over the content."""
+    if attrs.present:
+        return any(algorithms.verify(key, scheme, value, form) is algorithms.Outcome.HOLDS for form in attrs.forms)
+    if content.whole is not None:
+        return algorithms.verify(key, scheme, value, content.whole) is algorithms.Outcome.HOLDS
+    computed = b"" if scheme.whole_message else content.digest(scheme.digest)
+    return algorithms.verify(key, scheme, value, None, computed) is algorithms.Outcome.HOLDS
 
 
 def _announced(signed: SignedData) -> set[str]:
@@ -303,13 +315,13 @@ class _Attributes:
         ):
             self._break("ALGORITHM_PROTECTION_DIFFERS", "other algorithms were signed than are named")
 
-    def certificate_digests(self) -> list[EssDigest]:
-        """Return what the ESS attributes say of the signing certificate, the first entry of each (RFC 5035, 5.4)."""
+    def ess_values(self) -> list[tuple[str, asn1.Element]]:
+        """Return the ESS attributes that name the signing certificate: the digest that counts by default, the value."""
         found = []
         for kind, default in ((ESS_CERTIFICATE, "sha1"), (ESS_CERTIFICATE_V2, "sha256")):
             value = self._single(kind, required=False)
             if value is not None:
-                found.append(_ess_digest(value, default))
+                found.append((default, value))
         return found
 
 
@@ -345,170 +357,3 @@ def _same_algorithm(first: asn1.Element, second: asn1.Element) -> bool:
         return parts[0].oid(), parameters
 
     return meaning(first) == meaning(second)
-
-
-@dataclass(frozen=True, slots=True)
-class EssDigest:
-    """The digest of the signing certificate that the signer signed, and the issuer and serial beside it."""
-
-    algorithm: str
-    digest: bytes
-    issuer: bytes | None
-    serial: int | None
-
-
-def _ess_digest(value: asn1.Element, default: str) -> EssDigest:
-    entry = value.expect(asn1.SEQUENCE).first().first().expect(asn1.SEQUENCE)
-    parts = entry.parts()
-    used = default
-    if parts and parts[0].tag == asn1.SEQUENCE and default == "sha256":
-        used = algorithms.digest_name(algorithms.algorithm(parts.pop(0))[0])
-    if not parts:
-        raise asn1.Asn1Error("a signing-certificate attribute without a digest")
-    issuer, serial = None, None
-    if len(parts) > 1:
-        names, number = parts[1].parts(2, 2)
-        directory = [name for name in names.children() if name.tag == 0xA4]
-        issuer = directory[0].first().raw if directory else None
-        serial = number.integer()
-    return EssDigest(used, parts[0].octets(), issuer, serial)
-
-
-class _Choice:
-    """Which of the certificates at hand is the signer's: named by the message, bound by the ESS attribute."""
-
-    def __init__(
-        self,
-        signer: SignerInfo,
-        attrs: _Attributes,
-        candidates: Sequence[Certificate],
-        tally: Tally,
-        *,
-        strict: bool,
-    ) -> None:
-        self._candidates = candidates
-        self._strict = strict
-        self._tally = tally
-        self._otherwise: list[Certificate] = []
-        self.certificate: Certificate | None = None
-        self.bound = False
-        self.compared = False
-        self._signer = signer
-        named = [one for one in candidates if _is_named(signer, one)]
-        digests: list[EssDigest] = []
-        try:
-            digests = attrs.certificate_digests()
-        except asn1.Asn1Error:
-            tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_BINDING_UNREADABLE")
-        except algorithms.Unsupported as cause:
-            tally.cannot("ALGORITHM_UNSUPPORTED", str(cause))
-        self.certificates = named
-        if digests:
-            matching = [one for one in candidates if all(_fits(digest, one) for digest in digests)]
-            if matching:
-                self.bound = True
-                self.certificates = [one for one in matching if one in named]
-                if not self.certificates:
-                    # The digest, which is signed, names another than the identifier, which is not.
-                    self.certificates, self._otherwise = matching, named
-                self._compare_names(digests, tally)
-            elif candidates:
-                # The signer signed the digest of another certificate than the one beside the signature.
-                tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_BINDING_DIFFERS")
-        if not self.certificates and not (digests and candidates):
-            tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNING_CERTIFICATE_MISSING")
-        if self.certificates:
-            self.certificate = self.certificates[0]
-
-    def _compare_names(self, digests: list[EssDigest], tally: Tally) -> None:
-        chosen = self.certificates[0]
-        for digest in digests:
-            wrong_serial = digest.serial is not None and digest.serial != chosen.serial
-            wrong_issuer = digest.issuer is not None and not same_name(digest.issuer, chosen.issuer)
-            if wrong_serial or wrong_issuer:
-                tally.remark("CERTIFICATE_BINDING_NAME_DIFFERS")
-        if not _is_named(self._signer, chosen):
-            if self._strict:
-                tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNER_NAMED_OTHERWISE")
-            else:
-                tally.remark("SIGNER_NAMED_OTHERWISE")
-
-    def compare_holders(self, signed: SignedData) -> None:
-        """Doubt who signed if the message brings a certificate of somebody else for the same key, and binds none."""
-        chosen = self.certificate
-        if chosen is None:
-            return
-        brought = set(signed.certificates)
-        for one in self._candidates:
-            if one.der in brought and one.spki == chosen.spki and not same_name(one.subject, chosen.subject):
-                self._tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "SIGNER_NAMED_OTHERWISE", "two holders of one key")
-                return
-
-    def verify(self, scheme: algorithms.Scheme, attrs: _Attributes, content: Content) -> bool | None:
-        """Whether the value fits one of the chosen certificates' keys; the one it fits becomes the signer."""
-        if not attrs.present and content.missing:
-            return None
-        fits = self._any_fits(self.certificates, scheme, attrs, content)
-        if fits is False and self._otherwise:
-            # The identifier was right and the digest is of another certificate.
-            self._tally.doubt("NO_SIGNING_CERTIFICATE_FOUND", "CERTIFICATE_BINDING_DIFFERS")
-            self.bound, self.certificate = False, self._otherwise[0]
-            fits = self._any_fits(self._otherwise, scheme, attrs, content)
-        return fits
-
-    def _any_fits(
-        self, certificates: list[Certificate], scheme: algorithms.Scheme, attrs: _Attributes, content: Content
-    ) -> bool | None:
-        unsupported: algorithms.Unsupported | None = None
-        for certificate in certificates:
-            try:
-                if self._fits_key(certificate, scheme, attrs, content):
-                    self.certificate, self.compared = certificate, True
-                    return True
-                self.compared = True
-            except algorithms.Unsupported as cause:
-                unsupported = cause
-        if unsupported is not None and not self.compared:
-            raise unsupported
-        return False if self.compared else None
-
-    def _fits_key(
-        self, certificate: Certificate, scheme: algorithms.Scheme, attrs: _Attributes, content: Content
-    ) -> bool:
-        value = self._signer.signature
-        key = _complete_key(certificate, self._candidates) if scheme.kind == "dsa" else certificate.spki
-        if attrs.present:
-            return any(algorithms.verify(key, scheme, value, form) is algorithms.Outcome.HOLDS for form in attrs.forms)
-        if content.whole is not None:
-            return algorithms.verify(key, scheme, value, content.whole) is algorithms.Outcome.HOLDS
-        computed = b"" if scheme.whole_message else content.digest(scheme.digest)
-        return algorithms.verify(key, scheme, value, None, computed) is algorithms.Outcome.HOLDS
-
-
-def _complete_key(certificate: Certificate, candidates: Sequence[Certificate], depth: int = 4) -> bytes:
-    """Return the key with the DSA parameters it inherits from the issuer, if one at hand really signed it."""
-    for issuer in candidates:
-        if depth > 0 and issuer != certificate and same_name(issuer.subject, certificate.issuer):
-            complete = _complete_key(issuer, candidates, depth - 1)
-            if signed_by(certificate, complete):
-                return algorithms.with_dsa_parameters(certificate.spki, complete)
-    return certificate.spki
-
-
-def _is_named(signer: SignerInfo, certificate: Certificate) -> bool:
-    if signer.key_identifier is not None:
-        if certificate.key_identifier is not None:
-            return certificate.key_identifier == signer.key_identifier
-        return algorithms.digest("sha1", key_bits(certificate.spki)) == signer.key_identifier
-    return (
-        signer.issuer is not None
-        and certificate.serial == signer.serial
-        and comparable_name(certificate.issuer) == comparable_name(signer.issuer)
-    )
-
-
-def _fits(digest: EssDigest, certificate: Certificate) -> bool:
-    try:
-        return algorithms.digest(digest.algorithm, certificate.der) == digest.digest
-    except algorithms.Unsupported:
-        return False

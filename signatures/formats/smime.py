@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import hashlib
-import re
-import unicodedata
 from collections.abc import Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from signatures import kinds, verify
-from signatures.certificates import CertificateError, email_addresses, parse
 from signatures.cms_reader import NotSignedData, content_type_of, read_signed_data
 from signatures.formats.cms import digests_of
-from signatures.mime import Entity, addresses, decoded_words, read_entity, with_crlf
+from signatures.formats.smime_sender import against_sender, protected_fields
+from signatures.mime import Entity, read_entity, with_crlf
 from signatures.question import Document, Question
 from signatures.report import (
     ChangedAfter,
@@ -291,9 +288,9 @@ def _settle(
         if micalg and one.digest_algorithm not in announced:
             notes.append(Reason("SMIME_MICALG_DIFFERS", f"{micalg} announced, {one.digest_algorithm} used"))
         if level == 0:
-            sender, in_doubt = _against_sender(state.root, finding)
+            sender, in_doubt = against_sender(state.root, finding)
             notes.extend(sender)
-            differing = _protected_fields(shown, state.root)
+            differing = protected_fields(shown, state.root)
             notes.extend(differing)
             doubt = doubt or in_doubt or bool(differing)
         if state.doubtful is not None:
@@ -328,81 +325,6 @@ def _look_inside(inner: Entity, state: _State, own: range, level: int, name: str
         if finding.verdict is not Verdict.FAILED:
             reasons = (*finding.reasons, within.unsupported)
             state.findings[index] = replace(finding, verdict=Verdict.UNSUPPORTED, sub_indication=None, reasons=reasons)
-
-
-_MAIL_FIELDS = frozenset({"to", "cc", "subject", "date", "message-id", "received", "sender", "return-path", "reply-to"})
-
-
-def _against_sender(root: Entity, finding: SignatureFinding) -> tuple[list[Reason], bool]:
-    """
-    Hold the signer's addresses against the sender that a mail program shows; tell reasons, and whether they are doubts.
-
-    From must be one field with one address, and that address the signer's. Sender, where there is one, and an
-    address hidden in the display name must not name somebody else. Source: RFC 8550, 3.
-    """
-    senders = root.all("from")
-    if not senders and not any(one.name in _MAIL_FIELDS for one in root.fields):
-        # Not a mail but a signed part saved by itself: there is no sender to hold the signer against.
-        return [], False
-    named = addresses(senders)
-    if len(senders) != 1 or len(named) != 1:
-        return [Reason("SENDER_UNCLEAR", f"{len(senders)} From fields, {len(named)} addresses")], True
-    if finding.signer is None:
-        return [], False
-    display, address = named[0]
-    try:
-        own = email_addresses(parse(finding.signer.certificate))
-    except CertificateError:
-        own = ()
-    if not own:
-        return [Reason("SIGNER_WITHOUT_ADDRESS", finding.signer.common_name)], False
-    known = {_comparable(one) for one in own}
-    others = [address for _, address in addresses(root.all("sender"))]
-    # Letters that only look like "@" are made one, as a reader's eye does (Unicode NFKC: U+FF20, U+FE6B).
-    others += re.findall(r"[^\s<>\"'(),;:]+@[^\s<>\"'(),;:]+", unicodedata.normalize("NFKC", display))
-    wrong = [one for one in (address, *others) if _comparable(one) not in known]
-    if wrong:
-        return [Reason("SIGNER_IS_NOT_SENDER", f"signed by {', '.join(own)}, sent as {', '.join(wrong)}")], True
-    return [], False
-
-
-_PROTECTED = ("from", "subject", "date")
-
-
-def _protected_fields(signed: bytes, root: Entity) -> list[Reason]:
-    """
-    Hold the header fields that were signed, where there are any, against those outside, which nobody signed.
-
-    Fields are signed with the part itself, or in a mail wrapped around it (RFC 9788, 2; RFC 8551, 3.1). Some programs
-    show the inner ones, some the outer ones; a list may put its name before a subject, and nothing else may differ.
-    """
-    inner = read_entity(signed)
-    kind = inner.content_type
-    if kind == "message/rfc822" and inner.parameters.get("forwarded", "").lower() != "no":
-        # A mail forwarded as such has a sender of its own.
-        return []
-    if kind == "message/rfc822":
-        inner = read_entity(inner.content())
-    found = []
-    for name in _PROTECTED:
-        own, other = inner.all(name), root.all(name)
-        if not own or not other:
-            continue
-        inside, outside = (" ".join(decoded_words(one).split()).casefold() for one in (own[0], other[0]))
-        if name == "from":
-            same = {_comparable(one) for _, one in addresses(own)} == {_comparable(one) for _, one in addresses(other)}
-        else:
-            same = inside == outside or (name == "subject" and outside.endswith(inside))
-        if len(own) > 1 or not same:
-            found.append(Reason("PROTECTED_HEADER_DIFFERS", name))
-    return found
-
-
-def _comparable(address: str) -> str:
-    local, _, host = address.strip().strip("<>").rpartition("@")
-    with suppress(UnicodeError):
-        host = host.encode("idna").decode("ascii")
-    return f"{local}@{host}".casefold()
 
 
 # --- documents inside -----------------------------------------------------------------------------------------------
