@@ -272,6 +272,7 @@ def _do(
         agency=values.get("agency", delivery.agency),
         receipt_no=values.get("receipt_no", delivery.receipt_no),
         reasons=whys_of(values["reasons"]),
+        decided_by=by,
     )
     heirs = succession(pages, will_be, standing)
     values |= heirs.own

@@ -100,6 +100,8 @@ def decide(
         signature=outcome.signature,
         receipt_no=number,
         form_sha256=outcome.form_sha256,
+        clocks=clocks,
+        decided_by=by,
     )
     heirs = succession(pages, subject_as_filed, standing or _at_its_word(outcome, delivery_id))
     values |= heirs.own

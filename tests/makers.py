@@ -127,6 +127,7 @@ def a_signature(**changes: Any) -> SignatureFinding:
         trusted=True,
         revocation=Revocation.GOOD,
         signer=Signer(common_name="SỞ NỘI VỤ", organization="UBND tỉnh Bình Thuận", certificate_sha256="a" * 64),
+        claimed_at=IN_TIME,
         proven_at=IN_TIME,
         proven_by="receipt",
     )

@@ -134,6 +134,8 @@ WITNESSES: Mapping[str, str] = {
     "file-time": "giờ của tệp QLVB xuất ra",
     "listing-interval": "lần quét thư mục cuối chưa có văn bản",
     "received_header": "dòng Received của máy chủ thư cơ quan",
+    "received_header_of_file": "dòng Received trong tệp thư được xuất ra (không tính hạn)",
+    "form_signed_at": "thời điểm ký Phiếu do chữ ký số tự nêu (không tính hạn)",
     "date_header": "dòng Date do người gửi ghi (không tính hạn)",
     "first_seen": "lúc hệ thống nhìn thấy lần đầu",
     "edxml_trace": "vết gửi nhận ghi trong gói edXML",

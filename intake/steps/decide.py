@@ -17,9 +17,9 @@ from intake.steps.decision import (
 )
 from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.recall import about_replacement, not_vouched, operation_of, revoke
-from intake.steps.resubmission import original_of, reasons_of_a_copy, taken_back
+from intake.steps.resubmission import about_age, original_of, reasons_of_a_copy, taken_back
 from intake.steps.timeliness import Timing
-from intake.steps.which_form import choose_form, companion_of, form_signatures, is_named_as_form
+from intake.steps.which_form import choose_form, companion_of, form_signatures, is_named_as_form, signed_at
 from signatures.report import Verdict
 from storage.records import Delivery, State, Timeliness, Why
 
@@ -95,6 +95,10 @@ def decide(
         reasons.append(Why("AFTER_GRACE"))
     if has_form:
         reasons.append(Why("NEW_VERSION"))
+    doubted = any(one.code == "SENDER_DOUBTED" for one in reasons)
+    signed = signed_at(signatures, recognition, delivery.received_at)
+    if verdict in (Verdict.PASSED, Verdict.INDETERMINATE):
+        reasons += about_age(delivery, signed, history, doubted=doubted)
     gone = taken_back(recognition, history)
     if gone is not None:
         reasons.append(gone)
@@ -125,6 +129,7 @@ def decide(
         signature=verdict,
         repairable=any(one.code in REPAIRABLE for one in against),
         answers_from=companion or (form if form.form is not None and form.form.answers else None),
+        signed_at=signed,
     )
 
 

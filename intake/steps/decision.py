@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 
 from intake.steps.examined import ExaminedFile
 from signatures.report import Verdict
-from storage.records import Delivery, State, Why
+from storage.records import ClockReading, Delivery, State, Why
 
 # What an agency can put right by itself; everything else waits for a clerk of the office.
 REPAIRABLE = frozenset(
@@ -24,7 +25,7 @@ REMARKS_ONLY = frozenset(
         *("WRONG_CHANNEL", "FOUND_IN_JUNK", "SENT_BEFORE_DUE", "CLOCKS_DISAGREE", "SENDER_ADVICE", "SENDER_DKIM"),
         *("SIZE_DISAGREES", "INTERNALDATE_MISSING", "MAILBOX_RENUMBERED"),
         *("RECEIVER_STAMP_IGNORED", "SIGNED_BY_BOTH", "SEALED_AFTER_CHANGE", "SIGNED_BY_MAIL"),
-        *("FORM_HAS_FLAWS", "FORM_BY_NAME_ONLY", "NEW_VERSION"),
+        *("FORM_HAS_FLAWS", "FORM_BY_NAME_ONLY", "NEW_VERSION", "SENDER_DOUBTED", "FORM_UNDATED"),
     )
 )
 
@@ -41,6 +42,9 @@ SEALABLE = frozenset(
 # What the folder source says of what the document system itself wrote there, with its shape: `edxml` or `manifest`.
 # It is an answer to a question of ours and not a reason, so decisions do not repeat it.
 SYSTEM_PACKAGE = "SYSTEM_PACKAGE"
+
+# The clock reading under which the moment of the form's signature is kept, by the signer's own word.
+FORM_SIGNED = "form_signed_at"
 
 # What a source already said of a thing when it took it in; the rest of a delivery's reasons are earlier decisions'.
 SAID_BY_SOURCE = frozenset(
@@ -84,7 +88,8 @@ class Decision:
 
     `is_submission` says that it takes a receipt number and is answered. `form` is the file that counts as the form.
     `repairable` says that the agency can put it right, so the letter is a defect letter. `withdraws` is the id of
-    the delivery that this one recalls. `signature` is the form's verdict.
+    the delivery that this one recalls. `signature` is the form's verdict, `signed_at` what the agency's own signature
+    says of its moment (None: nothing).
     """
 
     state: State
@@ -96,12 +101,23 @@ class Decision:
     withdraws: str | None = None
     repairable: bool = False
     answers_from: ExaminedFile | None = None
+    signed_at: datetime | None = None
+
+    @property
+    def clocks(self) -> tuple[ClockReading, ...]:
+        """What the form itself adds to the clock readings; evidence of its age, never of its receipt."""
+        return (ClockReading(FORM_SIGNED, self.signed_at),) if self.signed_at is not None else ()
 
     @property
     def flaws(self) -> tuple[Why, ...]:
         """What the form lacks, each with its place, as read from the file that its answers come from."""
         read = self.answers_from or self.form
         return read.form.flaws if read is not None and read.form is not None else ()
+
+
+def signing_moment(one: Delivery) -> datetime | None:
+    """Return when the form of an earlier delivery was signed, by its last examination; None if it does not say."""
+    return next((clock.at for clock in reversed(one.clocks) if clock.name == FORM_SIGNED), None)
 
 
 def once(reasons: tuple[Why, ...]) -> tuple[Why, ...]:

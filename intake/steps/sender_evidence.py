@@ -61,6 +61,18 @@ class ServerAdvice:
     spf: Outcome = "none"
     dmarc: Outcome = "none"
 
+    @property
+    def is_bad(self) -> bool:
+        """
+        Whether the sender's domain does not stand behind this mail, by our own server's word.
+
+        DMARC decides where it speaks (RFC 7489, 6.6.2). A failed SPF alone says nothing where DKIM passed: every
+        forwarder breaks it.
+        """
+        if self.dmarc in ("pass", "fail"):
+            return self.dmarc == "fail"
+        return self.dkim == "fail" or (self.spf == "fail" and self.dkim != "pass")
+
 
 class _Unanswered(Exception):
     """The DNS could not be asked now."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from config.campaign import Campaign
-from intake.steps.decision import History
+from intake.steps.decision import History, signing_moment
 from intake.steps.timeliness import better_of, judge
 from signatures.report import Verdict
 from storage.records import Delivery, State, Timeliness
@@ -27,9 +27,10 @@ def standing_rule(campaign: Campaign, history: History) -> StandingRule:
     """
     Return the rule by which an agency's filed versions stand to each other.
 
-    The content of the last version before `closes` counts (of those after it only where there is no other), and the
-    moment of the earliest version whose signature is intact, held ones included, or each version's own where the
-    campaign says so (`resubmission_time`). The agency's reputation rests on its first honest try, not on our queue.
+    The content of the last version before `closes` counts (of those after it only where there is no other; what was
+    signed before another takes its place only by a person), and the moment of the earliest version whose signature is
+    intact, held ones included, or each version's own where the campaign says so (`resubmission_time`). The agency's
+    reputation rests on its first honest try, not on our queue.
     """
     tries = [moment for one in history.versions if (moment := _moment_of_try(one)) is not None]
 
@@ -37,7 +38,7 @@ def standing_rule(campaign: Campaign, history: History) -> StandingRule:
         if not filed:
             return Standing(None)
         in_time = [one for one in filed if one.timeliness is not Timeliness.AFTER_GRACE]
-        operative = max(in_time or filed, key=lambda one: (one.received_at, one.id))
+        operative = _last_of(in_time or filed)
         bearing = [operative]
         if campaign.resubmission_time == "first":
             bearing += [one for one in filed if one.campaign == campaign.id]
@@ -50,6 +51,28 @@ def standing_rule(campaign: Campaign, history: History) -> StandingRule:
         return Standing(operative.id, first, better_of(judge(first, campaign), *kept))
 
     return rule
+
+
+def _last_of(filed: Sequence[Delivery]) -> Delivery:
+    """
+    Return the version that was received last, passing over what the machine filed and was signed before another.
+
+    Whoever has an older signed form can send it; two workers may file it before the newer one that came first.
+    """
+    in_order = sorted(filed, key=lambda one: (one.received_at, one.id))
+    last = in_order[0]
+    for one in in_order[1:]:
+        ours, theirs = signing_moment(one), signing_moment(last)
+        is_older = ours is not None and theirs is not None and ours < theirs
+        if not (is_older and one.decided_by == "machine"):
+            last = one
+    return last
+
+
+def is_own_form(one: Delivery) -> bool:
+    """Whether a version that is not filed is nevertheless the agency's own signed form, as far as was seen."""
+    codes = {why.code for why in one.reasons}
+    return one.signature in INTACT and not codes & (NOT_ITS_OWN | NOT_SEEN_TO_BE_THE_FORM)
 
 
 def _moment_of_try(one: Delivery) -> datetime | None:

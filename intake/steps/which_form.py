@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
+from intake.steps.agency import Recognition
 from intake.steps.examined import Examination, ExaminedFile
 from signatures.report import SignatureFinding, Verdict
+
+# Some signing tools write local time as if it were UTC (signatures/question.py: local_time_fault_hours).
+LOCAL_TIME_FAULT = timedelta(hours=7)
 
 
 def choose_form(examination: Examination) -> ExaminedFile | None:
@@ -58,6 +64,25 @@ def form_signatures(examination: Examination, form: ExaminedFile) -> tuple[Verdi
     if envelope is not None and (form.in_signed_mail or broken):
         return envelope.verdict, envelope.signatures, True
     return own, (), False
+
+
+def signed_at(
+    signatures: tuple[SignatureFinding, ...], recognition: Recognition, received_at: datetime
+) -> datetime | None:
+    """
+    Return when the agency last signed the form, by its own word inside the signature; None if it does not say.
+
+    Only the booked agency's own signatures count, and never a time stamp: anybody who has an old form can have it
+    stamped today, or sign it once more himself. A claim after `received_at` is a clock that ran ahead.
+    """
+    moments = []
+    for one, match in zip(signatures, recognition.signed_by, strict=True):
+        if one.kind == "pdf-timestamp" or match is None or match.agency_id != recognition.agency_id:
+            continue
+        if one.claimed_at is not None:
+            is_local = any(reason.code == "LOCAL_TIME_FAULT" for reason in one.reasons)
+            moments.append(min(one.claimed_at - (LOCAL_TIME_FAULT if is_local else timedelta()), received_at))
+    return max(moments, default=None)
 
 
 def is_named_as_form(form: ExaminedFile, examination: Examination) -> bool:

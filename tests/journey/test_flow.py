@@ -233,7 +233,7 @@ def test_our_own_servers_word_about_the_sender_is_shown_and_decides_nothing(smal
 
     delivery = next(iter(small_office.deliveries().values()))
     assert delivery.state is State.FILED
-    assert [one.code for one in delivery.reasons] == ["SENDER_ADVICE"]
+    assert [one.code for one in delivery.reasons] == ["SENDER_ADVICE", "SENDER_DOUBTED"]
 
 
 def test_a_letter_that_may_have_left_is_never_sent_twice(small_office: SmallOffice) -> None:

@@ -132,6 +132,35 @@ def test_a_signature_of_the_right_name_over_another_file_files_nothing(small_off
     assert (delivery.state, delivery.signature) == (State.HELD, "failed")
 
 
+def test_an_older_genuine_draft_under_a_forged_from_supersedes_nothing(small_office: SmallOffice) -> None:
+    """Whoever ever had a signed draft can mail it in the agency's name; a person decides, and may take it."""
+    draft = sign_pdf(a_form(version=7), the_seal("Sở Nội vụ"), at=IN_TIME - timedelta(days=9))
+    small_office.mailbox.put(a_mail(a_signed_form()))
+    small_office.mailbox.put(a_mail(draft, message_id="<2@x>"), IN_TIME + HOUR)
+
+    run_once(small_office.office)
+
+    form, replayed = in_order(small_office)
+    assert (form.state, form.operative) == (State.FILED, True)
+    assert (replayed.state, "OLDER_THAN_EARLIER_VERSION" in codes(replayed)) == (State.HELD, True)
+    _act(small_office, replayed, Action.ACCEPT, _account(small_office, "lan"))
+    assert [one.operative for one in in_order(small_office)] == [False, True]
+
+
+def test_a_draft_that_was_sent_first_gives_way_to_the_agencys_own_form(small_office: SmallOffice) -> None:
+    """Filed as the first submission, it is replaced like any other by what was signed later."""
+    draft = sign_pdf(a_form(version=7), the_seal("Sở Nội vụ"), at=IN_TIME - timedelta(days=9))
+    small_office.mailbox.put(a_mail(draft))
+    small_office.mailbox.put(a_mail(a_signed_form(), message_id="<2@x>"), IN_TIME + HOUR)
+
+    run_once(small_office.office)
+
+    assert [(one.state, one.operative) for one in in_order(small_office)] == [
+        (State.FILED, False),
+        (State.FILED, True),
+    ]
+
+
 # 1. Nothing is lost or counted twice ------------------------------------------------
 
 
