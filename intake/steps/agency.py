@@ -37,6 +37,9 @@ EXPANSIONS = (
     (r"\bcntt\b", "cong nghe thong tin"),
 )
 
+# Letters that are normalised at a time; one piece holds any agency's name.
+_PIECE = 256
+
 
 def plain(text: str) -> str:
     """
@@ -44,7 +47,9 @@ def plain(text: str) -> str:
 
     "SỞ NỘI VỤ", "Sở Nội vụ" and "So Noi vu" are one. Edges: an empty text gives an empty one.
     """
-    decomposed = unicodedata.normalize("NFD", text).replace("đ", "d").replace("Đ", "D")
+    # In pieces: the marks, which normalising sorts at the square of their number, are dropped in any order.
+    pieces = [unicodedata.normalize("NFD", text[start : start + _PIECE]) for start in range(0, len(text), _PIECE)]
+    decomposed = "".join(pieces).replace("đ", "d").replace("Đ", "D")
     bare = "".join(letter for letter in decomposed if not unicodedata.combining(letter))
     return " ".join(re.sub(r"[\W_]+", " ", bare.casefold()).split())
 

@@ -8,6 +8,8 @@ from decimal import Decimal
 
 # Money in dong needs thirteen digits; what is longer was not typed on purpose.
 MAX_DIGITS = 18
+# With blanks and a unit. Normalising takes the square of the number of marks, and a field may hold a page of them.
+MAX_FIGURE = 200
 
 _SPACES = re.compile(r"[\s\u00a0\u2007\u2009\u202f']+")
 # Figures, then perhaps a unit in words ("5 phần mềm"); a percent sign is a different question's answer.
@@ -25,6 +27,8 @@ def parse_number(text: str) -> Decimal | None:
     English ("1,234,567", "1,234.5", "12.5") is read as such. One comma before three figures is a decimal comma; whether
     a fraction makes sense there is the caller's question. A unit in words may follow. Negative figures are returned.
     """
+    if len(text) > MAX_FIGURE:
+        return None
     squeezed = _SPACES.sub("", unicodedata.normalize("NFKC", text)).rstrip(".")
     found = _FIGURE.fullmatch(squeezed)
     if found is None:

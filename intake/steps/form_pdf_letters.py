@@ -23,6 +23,9 @@ MAX_CHARACTERS = 60_000
 NEARLY = 0.5
 # Between two letters a gap wider than this share of the height is a blank.
 BLANK = 0.1
+# A line across a page has some two hundred letters. A longer one keeps its marks as they are, since putting them on
+# their letters takes the square of their number.
+MAX_LINE = 1_000
 
 # How many boxes are asked for at a time; a page of a form has some fifteen hundred letters.
 _AT_A_TIME = 512
@@ -159,7 +162,8 @@ class Letters:
     def joined(self, runs: Sequence[_Run]) -> str:
         """Return a cell's text: lines from top to bottom, a blank wherever a gap is wide."""
         lines = self._lines_of(runs) or self._lines_of_letters(_singly(runs))
-        texts = [unicodedata.normalize("NFC", self._line(line)) for line in lines]
+        texts = [self._line(line) for line in lines]
+        texts = [unicodedata.normalize("NFC", one) if len(one) <= MAX_LINE else one for one in texts]
         # A line broken after a slash or hyphen had no blank there ("101/" and "BC-VP"); any other break stands for one.
         return "".join([one if one.endswith(("/", "-")) else one + " " for one in texts]).strip()
 
