@@ -218,6 +218,9 @@ def _history(view: View, signed: View) -> tuple[tuple[Section, ...], Reason | No
         return (), Reason("BYTES_AFTER_END", f"{len(data) - signed.end} bytes follow the signed revision"), False
     if count <= 0 or all_starts[count:] != old:
         return (), Reason("HISTORY_BROKEN", "the file does not continue the signed revision"), False
+    for section in signed.sections:
+        if section.hidden is not None and section.hidden.stop > signed.end:
+            return (), Reason("HISTORY_BROKEN", "a signed table of contents continues beyond the signed bytes"), False
     later = tuple(reversed(view.sections[:count]))
     position = signed.end
     stray = False

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from signatures.formats.pdf_beyond import read_beyond
 from signatures.formats.pdf_bytes import Guarded
 from signatures.formats.pdf_compare_uses import UsesCompared
 from signatures.formats.pdf_fields import fields_of
@@ -25,7 +26,6 @@ from signatures.formats.pdf_nodes import (
     fields_by_number,
     inherited,
     is_annotation,
-    is_plumbing,
     names_a_key_twice,
     reference_of,
 )
@@ -112,16 +112,13 @@ class _Comparison(UsesCompared):
     def changes(self, guarded: Guarded) -> Iterator[Change]:
         """Yield every change, graded without regard to permissions."""
         old, new = self.old, self.new
-        for number in self._touched(guarded):
-            if self._same_place(number):
+        open_ended = read_beyond(old)
+        for number in self._touched(guarded, open_ended):
+            if self._same_place(number) and number not in open_ended:
                 continue
             before, after = old.get(number), new.get(number)
             if self._misplaced(number):
                 yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", f"object {number}")
-            if is_plumbing(before):
-                before = None
-            if is_plumbing(after):
-                after = None
             if not same(before, after):
                 self.different[number] = (before, after)
                 if names_a_key_twice(after):
@@ -130,16 +127,19 @@ class _Comparison(UsesCompared):
         self.new_fields = fields_by_number(new, fields_of(new))
         yield from self._trailers()
         others: list[int] = []
+        selves: list[int] = []
         for number, (before, after) in self.different.items():
             if number in self.judged:
+                selves.append(number)
                 continue
             judged = self._by_itself(number, before, after)
             if judged is None:
                 others.append(number)
             else:
                 self.judged.add(number)
+                selves.append(number)
                 yield from judged
-        yield from self._by_use(others, self._replaced_looks())
+        yield from self._by_use(others, self._replaced_looks(), selves)
 
     def _replaced_looks(self) -> list[int]:
         """Return the objects that were the look of a changed field and are so no longer, though they still exist."""
@@ -174,8 +174,8 @@ class _Comparison(UsesCompared):
             return before is None and after is None
         return before.kind != "c" or self.old.locate(before.place) == self.new.locate(before.place)
 
-    def _touched(self, guarded: Guarded) -> Iterator[int]:
-        seen: set[int] = set()
+    def _touched(self, guarded: Guarded, open_ended: set[int]) -> Iterator[int]:
+        seen: set[int] = set(open_ended)
         for section in guarded.later:
             for number in section.numbers():
                 if number not in seen:
@@ -183,14 +183,15 @@ class _Comparison(UsesCompared):
                     if len(seen) > MAX_TOUCHED:
                         raise TooCostly(f"an update touches more than {MAX_TOUCHED} objects")
         for number in list(seen):
-            before = self.old.get(number)
-            if isinstance(before, Stream) and before.head.get("Type") == "ObjStm":
-                # Everything in an object stream changes with it, though no table of the update names it.
-                try:
-                    pairs, _, _ = self.old.object_stream(number)
-                except PdfSyntaxError:
-                    continue
-                seen.update(inside for inside, _ in pairs)
+            for view in (self.old, self.new):
+                value = view.get(number)
+                if isinstance(value, Stream) and value.head.get("Type") == "ObjStm":
+                    # Everything in an object stream changes with it, though no table of the update names it.
+                    try:
+                        pairs, _, _ = view.object_stream(number)
+                    except PdfSyntaxError:
+                        continue
+                    seen.update(inside for inside, _ in pairs)
         yield from sorted(seen)
 
     # 4. What shows.

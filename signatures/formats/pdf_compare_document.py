@@ -5,13 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from signatures.formats.pdf_compare_fields import FieldsCompared
-from signatures.formats.pdf_fields import fields_of
 from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_looks import default_fonts, fields_have_defaults, looks_say_values, looks_stand_alone
 from signatures.formats.pdf_nodes import (
     INHERITED,
     effective,
     is_structure,
-    looks_of,
     or_empty,
     parts_of,
     reference_of,
@@ -29,7 +28,7 @@ CATALOG_UPKEEP = frozenset(
 )  # fmt: skip
 CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
 PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
-FORM_FREE = frozenset({"SigFlags", "Q", "NeedAppearances", "CO"})
+FORM_FREE = frozenset({"SigFlags", "Q", "CO"})
 
 
 class DocumentCompared(FieldsCompared):
@@ -109,7 +108,24 @@ class DocumentCompared(FieldsCompared):
         # An XFA form replaces what the pages show: it is never only something more.
         if key == "XFA":
             return False
-        return self._only_more(before, after, 0) or (key == "DR" and self._pictures_only(before, after))
+        if key == "NeedAppearances":
+            return self.new.resolve(after) is not True or looks_say_values(self.new)
+        if key == "DA":
+            return self.old.resolve(before) is None and fields_have_defaults(self.old)
+        if key == "DR":
+            return self._more_resources(before, after) or self._pictures_only(before, after)
+        return self._only_more(before, after, 0)
+
+    def _more_resources(self, before: Value, after: Value) -> bool:
+        """Say whether the form's default resources only got more, and nothing that no field asked for in vain."""
+        if not self._only_more(before, after, 0):
+            return False
+        fonts = [or_empty(view.entry(value, "Font")) for view, value in ((self.old, before), (self.new, after))]
+        return self._fonts_unasked(set(fonts[1]) - set(fonts[0]))
+
+    def _fonts_unasked(self, names: set[str]) -> bool:
+        """Say whether no look and no default look of the signed revision can draw with the fonts `names`, new now."""
+        return not names & default_fonts(self.old) and looks_stand_alone(self.old)
 
     def _pictures_only(self, before: Value, after: Value) -> bool:
         """
@@ -119,17 +135,7 @@ class DocumentCompared(FieldsCompared):
         default look draws text, with fonts; a look that brings resources of its own looks nowhere else.
         """
         one, two = or_empty(self.old.resolve(before)), or_empty(self.new.resolve(after))
-        return self._only_more(without_pictures(one), without_pictures(two), 0) and self._looks_stand_alone()
-
-    def _looks_stand_alone(self) -> bool:
-        """Say whether every look of every field of the signed revision names resources of its own."""
-        for field in fields_of(self.old):
-            kids = self.old.resolve(field.lineage[0].get("Kids"))
-            for widget in (field.lineage[0], *(kids if isinstance(kids, list) else ())):
-                for look in looks_of(self.old, widget):
-                    if not look.head.get("Resources"):
-                        return False
-        return True
+        return self._more_resources(without_pictures(one), without_pictures(two)) and looks_stand_alone(self.old)
 
     def _page(self, number: int, before: Dictionary, after: Dictionary) -> Iterator[Change]:
         for key in self._differing(before, after):

@@ -123,12 +123,22 @@ class FieldsCompared(TwoViews):
         if kind_of(value) == "Widget":
             known = self.new_fields.get(number)
             if known is not None and known.kind == "Sig":
-                if number in self.judged:
-                    return
                 self.judged.add(number)
+                before = self.old_fields.get(number)
+                if (
+                    before is not None
+                    and self.old.resolve(before.value) is not None
+                    and shows_something(self.new, value)
+                ):
+                    # A signature that was given is shown where it was not: on another page, or on one at all.
+                    yield self._showing(
+                        Grade.VISIBLE, Act.FORM, "SIGNATURE_LOOK_CHANGED", value, known.name, item, page
+                    )
+                    return
+                # A field may be listed on several pages, and shows on each.
                 yield self._new_signature(known, value, known.name, item, page)
                 return
-            if number in self.judged and known is not None:
+            if number in self.judged and known is not None and number not in self.old_fields:
                 return
             if shows_something(self.new, value):
                 name = known.name if known is not None else ""

@@ -13,17 +13,32 @@ from signatures.formats.pdf_compare_document import (
 )
 from signatures.formats.pdf_compare_fields import FIELD_FREE, FILL_KEYS, WIDGET_LOOKS
 from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_looks import looks_stand_alone
 from signatures.formats.pdf_nodes import (
     box_of,
+    is_plumbing,
     is_structure,
     kind_of,
     or_empty,
     reference_of,
     shows_something,
 )
-from signatures.formats.pdf_objects import Dictionary, Ref, Stream, Value
-from signatures.formats.pdf_roles import MAX_STEPS, Path, Use, uses_of
+from signatures.formats.pdf_objects import Dictionary, Ref, Value
+from signatures.formats.pdf_roles import MAX_STEPS, UNREADABLE, Path, Use, uses_of
 from signatures.formats.pdf_same import same
+
+# Through these keys pages and looks take what they draw with (ISO 32000-1, 7.8.3 and 12.5.5). A dictionary that calls
+# itself a page, a field, a catalogue or an element of the structure, and is found there too, is more than it says.
+_DRAWN_WITH = frozenset(
+    {
+        "Resources", "Font", "XObject", "ExtGState", "Pattern", "ColorSpace", "Shading", "Properties", "CharProcs",
+        "Contents", "DR", "AP", "N", "R",
+    }
+)  # fmt: skip
+
+
+def _is_drawn_with(uses: list[Use]) -> bool:
+    return any(step in _DRAWN_WITH for use in uses for step in use.path)
 
 
 class UsesCompared(DocumentCompared):
@@ -31,13 +46,18 @@ class UsesCompared(DocumentCompared):
 
     __slots__ = ()
 
-    def _by_use(self, numbers: list[int], looks: list[int]) -> Iterator[Change]:
+    def _by_use(self, numbers: list[int], looks: list[int], selves: list[int]) -> Iterator[Change]:
         """
         Grade each object by all its uses in the signed revision; one that nothing used then is harmless.
 
-        `looks` were replaced, not changed: that is no harm unless something nobody knows uses them too.
+        `looks` were replaced, not changed: that is no harm unless something nobody knows uses them too. `selves` were
+        graded by what they say they are: that must be all that they are.
         """
-        waiting = {number: uses for number, uses in uses_of(self.old, [*numbers, *looks]).items() if uses}
+        everything = uses_of(self.old, [*numbers, *looks, *selves])
+        leads_double_life = {number for number in selves if _is_drawn_with(everything[number])}
+        for number in sorted(leads_double_life):
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+        waiting = {number: everything[number] for number in (*numbers, *looks) if everything[number]}
         known: dict[int, list[Use]] = dict(waiting)
         # Climb from holders that say nothing of themselves to those that do, all of one step together.
         for _ in range(MAX_STEPS):
@@ -45,16 +65,18 @@ class UsesCompared(DocumentCompared):
                 use.holder
                 for uses in waiting.values()
                 for use in uses
-                if use.holder and use.holder not in known and not self._speaks(use.holder)
+                if use.holder > 0 and use.holder not in known and not self._speaks(use.holder)
             }
             if not unknown:
                 break
             waiting = uses_of(self.old, unknown)
             known.update(waiting)
+        speakers = {use.holder for uses in known.values() for use in uses if use.holder > 0} - known.keys()
+        self._double = {number for number, uses in uses_of(self.old, speakers).items() if _is_drawn_with(uses)}
         for number in numbers:
             before, after = self.different[number]
             uses = self._anchored(number, known)
-            if not uses and after is not None and self._was_there(number, before):
+            if not uses and after is not None and self._was_there(number, before) and not is_plumbing(before):
                 # Nothing that we can read used it, yet it is not simply new: perhaps others read more than we do.
                 yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
             for holder, path in uses:
@@ -76,8 +98,6 @@ class UsesCompared(DocumentCompared):
 
     def _speaks(self, number: int) -> bool:
         value = self.old.get(number)
-        if isinstance(value, Stream):
-            return value.head.get("Type") == "XRef"
         return isinstance(value, Dictionary) and (
             value.get("Type") in {"Page", "Pages", "Catalog"}
             or is_structure(value)
@@ -98,6 +118,10 @@ class UsesCompared(DocumentCompared):
                 continue
             for use in known.get(at, ()):
                 whole = use.path + path
+                if use.holder == UNREADABLE or use.holder in self._double:
+                    found[(-1, ())] = None
+                if use.holder == UNREADABLE:
+                    continue
                 if use.holder == 0 or self._speaks(use.holder):
                     found[(use.holder, whole)] = None
                 elif (use.holder, whole[0] if whole else None) not in visited:
@@ -174,9 +198,18 @@ class UsesCompared(DocumentCompared):
             yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
 
     def _harmless_resource(self, before: Value, after: Value, path: Path) -> bool:
-        if self._only_more(before, after, 1) or (len(path) == 1 and self._pictures_only(before, after)):
-            return True
-        return path[1:2] == ("XObject",) and self._looks_stand_alone()
+        """Say whether a part of the form's default resources changed in a way that no field can show."""
+        if len(path) == 1:
+            return self._more_resources(before, after) or self._pictures_only(before, after)
+        if path[1] == "XObject":
+            return looks_stand_alone(self.old)
+        if path[1] == "Font" and len(path) == 2:
+            return self._only_more(before, after, 1) and self._fonts_unasked(
+                set(or_empty(after)) - set(or_empty(before))
+            )
+        if path[1] == "Font" and before is None:
+            return self._fonts_unasked({str(path[2])})
+        return before is not None and self._only_more(before, after, 1) and looks_stand_alone(self.old)
 
     def _used_by_page(self, number: int, before: Value, after: Value, page: int, path: Path) -> Iterator[Change]:
         first = path[0]

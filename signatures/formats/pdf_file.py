@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from signatures.formats.pdf_filters import Budget, TooCostly, decode
-from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value
+from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value
 from signatures.formats.pdf_tables import Entry, MadeRows, Section, read_section
 
 # The longest lawful history seen has about fifty revisions; each costs a comparison for every signature before it.
@@ -23,7 +23,7 @@ MAX_HOPS = 16
 _TAIL = 4096
 
 _STARTXREF = re.compile(rb"startxref[\x00\t\n\x0c\r ]*(\d{1,12})")
-_OBJECT = re.compile(rb"[\x00\t\n\x0c\r ]{0,32}(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj")
+_OBJECT = re.compile(rb"[\x00\t\n\x0c\r ]{0,32}(\d{1,10})" + GAP + rb"(\d{1,5})" + GAP + rb"obj")
 _ANY_OBJECT = re.compile(rb"(?<![0-9])(\d{1,7})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj(?![a-z])")
 _ANY_TRAILER = re.compile(rb"(?<![a-z])trailer[\x00\t\n\x0c\r ]*(?=<<)")
 _HEADER = re.compile(rb"%PDF-\d")
@@ -347,6 +347,8 @@ class View:
         reader = Reader(file.data, self.end)
         value, stop = reader.value(header.end())
         cacheable = -1
+        # A stream that says it is longer than the bytes in view is another one where there are more bytes.
+        short = False
         if isinstance(value, Dictionary):
             length = value.get("Length")
             if isinstance(length, Ref):
@@ -356,6 +358,7 @@ class View:
                 known = file._objects.get((header.start(1), cacheable))
                 if known is not None:
                     return known if known.stop <= self.end else None
+            short = isinstance(length, int) and stop + length > self.end
             stream = reader.stream(value, stop, length if isinstance(length, int) else None)
             if stream is not None:
                 value, stop = stream
@@ -365,7 +368,8 @@ class View:
         if file.decryptor is not None and number != self._encrypt_number:
             value = file.decryptor.clear(value, Ref(number, int(header[2])))  # type: ignore[attr-defined]  # see `unlock`
         placed = Placed(number, int(header[2]), value, header.start(1), stop)
-        file._objects[(header.start(1), cacheable)] = placed
+        if not short:
+            file._objects[(header.start(1), cacheable)] = placed
         return placed
 
     @property

@@ -74,11 +74,13 @@ Value: TypeAlias = "bool | int | float | Name | bytes | Ref | list[Value] | Dict
 
 _WHITE = rb"\x00\t\n\x0c\r "
 _SKIP = re.compile(rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+")
+# What may stand between the words of a reference or of an object's header.
+GAP = rb"(?:[" + _WHITE + rb"]++(?:%[^\r\n]*+[" + _WHITE + rb"]++)*+|(?:%[^\r\n]*+[" + _WHITE + rb"]++)++)"
 _TOKEN = re.compile(
     rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+"
     rb"(?:"
     rb"/(?P<name>[^" + _WHITE + rb"()<>\[\]{}/%]*)"
-    rb"|(?P<ref>(\d{1,10})[" + _WHITE + rb"]+(\d{1,5})[" + _WHITE + rb"]+R(?![^" + _WHITE + rb"()<>\[\]{}/%]))"
+    rb"|(?P<ref>(\d{1,10})" + GAP + rb"(\d{1,5})" + GAP + rb"R(?![^" + _WHITE + rb"()<>\[\]{}/%]))"
     rb"|(?P<number>[+-]*(?:\d+\.?\d*|\.\d+)(?:-\d*)?)"
     rb"|(?P<open><<)|(?P<close>>>)"
     rb"|(?P<list>\[)|(?P<end>\])"

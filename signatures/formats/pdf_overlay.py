@@ -10,12 +10,13 @@ from signatures.formats.pdf_pictures import CannotDraw, draw
 
 # At 108 dots an inch a ten-point letter is about fifteen dots high: enough to see that it is covered.
 _SCALE = 1.5
-# A dot is ink if it is clearly darker than paper in any colour; scans have yellowish or grey paper.
-_INK_BELOW = 150
-# A dot counts as changed beyond this difference; less is the renderer's smoothing of edges.
-_CHANGED_BEYOND = 70
-# So many changed dots of ink may be the edge of a line touched by a frame; a covered letter has more.
-_LOST_DOTS = 24
+# A dot is ink if any colour of it is so far from the paper's (the most frequent one of the page): scans have yellowish
+# or grey paper with some noise, small print may be grey, and a heading white on a dark ground.
+_INK_BEYOND = 60
+# A dot counts as changed beyond this difference; less is a thin veil through which everything can still be read.
+_CHANGED_BEYOND = 48
+# Up to so many changed dots of ink may be the edge of a letter touched by a frame; a decimal point has more.
+_LOST_DOTS = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +74,18 @@ def compare_looks(before: bytes, after: bytes, index: int, *, fields_count: bool
     difference = _strongest(ImageChops.difference(old, new)).point(lambda value: 255 if value > _CHANGED_BEYOND else 0)
     if difference.getbbox() is None:
         return Looks(False, False)
-    ink = _strongest(ImageChops.invert(content)).point(lambda value: 255 if value > 255 - _INK_BELOW else 0)
+    distance = ImageChops.difference(content, Image.new(content.mode, content.size, _paper(content)))
+    ink = _strongest(distance).point(lambda value: 255 if value > _INK_BEYOND else 0)
     lost = ImageChops.multiply(difference, ink)
     dots = sum(lost.histogram()[128:])
     return Looks(True, dots > _LOST_DOTS, difference, frame)
+
+
+def _paper(picture: Image.Image) -> tuple[int, ...]:
+    """Return the most frequent value of each colour."""
+    counts = picture.histogram()
+    bands = [counts[start : start + 256] for start in range(0, len(counts), 256)]
+    return tuple(band.index(max(band)) for band in bands)
 
 
 def _strongest(picture: Image.Image) -> Image.Image:

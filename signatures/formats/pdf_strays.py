@@ -133,15 +133,13 @@ def _field_values(
 def _spoken_of(view: View) -> Iterator[Placed]:
     """Yield every live object in which one of the words stands, in the file itself or in an object stream."""
     count = 0
-    skip_to = 0
+    seen: set[int] = set()
     for at in _words_of(view):
         count += 1
-        if at < skip_to:
-            continue
         around = object_around(view, at)
-        if around is not None:
+        if around is not None and around[0] not in seen:
+            seen.add(around[0])
             placed = view.placed(around[0])
-            skip_to = around[1]
             if placed is not None:
                 yield placed
     for stream in sorted(object_streams(view)):
@@ -150,7 +148,7 @@ def _spoken_of(view: View) -> Iterator[Placed]:
         except PdfSyntaxError:
             continue
         places: list[tuple[int, int]] | None = None
-        seen = -1
+        last = -1
         for at in _words(data, first):
             count += 1
             if count > MAX_WORDS:
@@ -158,9 +156,9 @@ def _spoken_of(view: View) -> Iterator[Placed]:
             if places is None:
                 places = sorted((first + offset, number) for number, offset in pairs)
             index = bisect_right(places, (at, 1 << 60)) - 1
-            if index < 0 or index == seen:
+            if index < 0 or index == last:
                 continue
-            seen = index
+            last = index
             number = places[index][1]
             entry = view.locate(number)
             if entry is not None and entry.kind == "c" and entry.place == stream:

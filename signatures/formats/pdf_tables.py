@@ -78,6 +78,14 @@ class Rows:
         """Return the numbers of the object streams in which objects of this table lie."""
         return set()
 
+    def beyond(self, end: int) -> set[int]:
+        """Return the numbers of the objects that should stand at or behind `end`."""
+        raise NotImplementedError
+
+    def places(self) -> dict[int, int]:
+        """Return where each object of this table stands in the file, -1 for one that does not."""
+        raise NotImplementedError
+
 
 @dataclass(slots=True)
 class TableRows(Rows):
@@ -102,6 +110,29 @@ class TableRows(Rows):
         yield from (number for number in self.odd if number)
         for first, count, _ in self.regular:
             yield from range(max(first, 1), first + count)
+
+    def beyond(self, end: int) -> set[int]:
+        """Return the numbers of the objects that should stand at or behind `end`."""
+        found = {number for number, entry in self.odd.items() if entry.kind == "n" and entry.place >= end}
+        least = b"%010d" % end
+        data = self.data
+        for first, count, place in self.regular:
+            # Ten digits compare as text as they do as numbers.
+            for at in range(place, place + 20 * count, 20):
+                if data[at : at + 10] >= least and data[at + 17 : at + 18] == b"n":
+                    found.add(first + (at - place) // 20)
+        return found
+
+    def places(self) -> dict[int, int]:
+        """Return where each object of this table stands in the file, -1 for one that does not."""
+        found: dict[int, int] = {}
+        data = self.data
+        for first, count, place in reversed(self.regular):
+            for number, at in zip(range(first, first + count), range(place, place + 20 * count, 20), strict=True):
+                word = data[at : at + 10]
+                found[number] = int(word) if data[at + 17] == 0x6E and word.isdigit() else -1
+        found.update((number, entry.place if entry.kind == "n" else -1) for number, entry in self.odd.items())
+        return found
 
 
 @dataclass(slots=True)
@@ -151,6 +182,33 @@ class StreamRows(Rows):
             if data[at : at + one] == kind
         }
 
+    def beyond(self, end: int) -> set[int]:
+        """Return the numbers of the objects that should stand at or behind `end`."""
+        one, two, three = self.widths
+        if end >= 1 << (8 * two):
+            return set()
+        step = one + two + three
+        least = end.to_bytes(two, "big")
+        kind = (1).to_bytes(one, "big") if one else b""
+        data = self.data
+        return {
+            first + place
+            for first, count, index in self.ranges
+            for place in range(count)
+            for at in (step * (index + place),)
+            if data[at + one : at + one + two] >= least and data[at : at + one] == kind
+        }
+
+    def places(self) -> dict[int, int]:
+        """Return where each object of this table stands in the file, -1 for one that does not."""
+        found: dict[int, int] = {}
+        for first, count, index in reversed(self.ranges):
+            for step in range(count):
+                entry = self.at(index + step)
+                if entry is not None:
+                    found[first + step] = entry.place if entry.kind == "n" else -1
+        return found
+
 
 @dataclass(slots=True)
 class MadeRows(Rows):
@@ -169,6 +227,14 @@ class MadeRows(Rows):
     def streams(self) -> set[int]:
         """Return the numbers of the object streams in which objects of this table lie."""
         return {entry.place for entry in self.entries.values() if entry.kind == "c"}
+
+    def beyond(self, end: int) -> set[int]:
+        """Return the numbers of the objects that should stand at or behind `end`."""
+        return {number for number, entry in self.entries.items() if entry.kind == "n" and entry.place >= end}
+
+    def places(self) -> dict[int, int]:
+        """Return where each object of this table stands in the file, -1 for one that does not."""
+        return {number: entry.place if entry.kind == "n" else -1 for number, entry in self.entries.items()}
 
 
 _ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])")
@@ -286,8 +352,11 @@ def stream_rows(stream: Stream, budget: Budget) -> StreamRows:
     if not isinstance(widths, list) or len(widths) < 3:
         raise PdfSyntaxError("a cross-reference stream without widths")
     sizes = [one for one in widths[:3] if isinstance(one, int) and 0 <= one <= 8]
-    if len(sizes) != 3 or not sum(sizes):
+    if len(sizes) != 3:
         raise PdfSyntaxError("a cross-reference stream with absurd widths")
+    if not sum(sizes):
+        # PDFBox writes rows without any width where an update has no objects.
+        return StreamRows(b"", (1, 0, 0), [])
     index = head.get("Index")
     pairs: list[int] = []
     if isinstance(index, list):

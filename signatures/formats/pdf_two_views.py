@@ -27,6 +27,7 @@ class TwoViews:
     new_fields: dict[int, Field] = field(default_factory=dict)
     _pages: list[int] | None = None
     judged: set[int] = field(default_factory=set)
+    _double: set[int] = field(default_factory=set)
 
     def _differing(self, before: Dictionary, after: Dictionary) -> list[str]:
         """Return the keys whose values differ; one written out here and referred to there is the same."""

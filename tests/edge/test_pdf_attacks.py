@@ -103,7 +103,7 @@ STOPPED_BY = {
     "resources-posing-as-annotation": "RESOURCES_CHANGED",
     "resources-posing-as-structure": "RESOURCES_CHANGED",
     "resources-posing-as-field": "RESOURCES_CHANGED",
-    "reference-with-a-comment-inside": "OBJECT_CHANGED",
+    "reference-with-a-comment-inside": "CONTENT_REPLACED",
     "key-twice-in-update": "DICTIONARY_KEY_TWICE",
     "field-not-in-form": "SIGNATURE_NOT_IN_FORM",
     "signature-only-in-permissions": "SIGNATURE_NOT_IN_FORM",

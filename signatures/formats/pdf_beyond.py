@@ -1,0 +1,132 @@
+"""
+Finds signed objects that a program reads on beyond the signed bytes, once something stands there.
+
+Whoever prepares a file before it is signed can leave an object open: a row that points behind the end, a stream whose
+length or a text whose closing bracket lies there. What is added later then becomes part of a signed object, though no
+table of contents of the update names it. The objects found here are compared like those that an update touches.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from signatures.formats.pdf_file import View
+from signatures.formats.pdf_filters import TooCostly
+from signatures.formats.pdf_objects import GAP, Ref
+from signatures.formats.pdf_roles import object_around, object_streams
+
+# Data shorter than this can pass the end only from within as many bytes before it.
+_SHORT = 10_000
+_LENGTH = re.compile(
+    rb"/Length" + GAP + rb"(?:(?P<far>\d{1,10})" + GAP + rb"\d{1,5}" + GAP + rb"R(?![A-Za-z0-9])|(?P<long>\d{5,10}))"
+)
+_ANY_LENGTH = re.compile(rb"/Length" + GAP + rb"(\d{1,10})")
+_NUMBER_OBJECT = re.compile(rb"obj" + GAP + rb"(\d{1,10})" + GAP + rb"endobj")
+# The word `stream` begins a stream's data only between these.
+_BEFORE_DATA = frozenset(b"\x00\t\n\x0c\r >")
+_AFTER_WORD = frozenset(b"\r\n")
+_BRACKETS = re.compile(rb"\\.|[()]", re.DOTALL)
+_TEXT = re.compile(rb"\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.)*+\))*+\))*+\)", re.DOTALL)
+# A stream's data begins at most so many bytes behind the word /Length: the rest of its dictionary.
+_HEAD_ROOM = 4096
+# A lawful file has no text that stays open; a comment may hold a bracket. More is there to keep us busy.
+MAX_OPEN_TEXTS = 64
+
+
+def read_beyond(signed: View) -> set[int]:
+    """
+    Return the live objects of the revision `signed` that may read on behind its end; too many rather than too few.
+    """
+    found: set[int] = set()
+    for section in signed.sections:
+        for rows in (section.rows, *((section.hidden.rows,) if section.hidden is not None else ())):
+            found.update(rows.beyond(signed.end))
+    for position in _open_ends(signed):
+        around = object_around(signed, position)
+        if around is not None:
+            found.add(around[0])
+    return found
+
+
+def _open_ends(signed: View) -> Iterator[int]:
+    """Yield a place inside each object whose data or text may not end within the signed bytes."""
+    yield from _long_data(signed)
+    yield from _open_texts(signed.file.data, signed.end)
+
+
+def _long_data(signed: View) -> Iterator[int]:
+    """
+    Yield a place inside each stream that says it is longer than the signed bytes have room for.
+
+    Only what could be is looked at closely: a file may have a hundred thousand streams.
+    """
+    data, end = signed.file.data, signed.end
+    for match in _ANY_LENGTH.finditer(data, max(0, end - _SHORT - _HEAD_ROOM), end):
+        if _passes_end(data, match.start(), int(match[1]), end):
+            yield match.start()
+    largest = -1
+    for match in _LENGTH.finditer(data, 0, end):
+        if match["long"] is not None:
+            length = int(match["long"])
+        elif largest < 0:
+            numbers = [] if object_streams(signed) else _NUMBER_OBJECT.findall(data, 0, end)
+            largest = length = max(map(int, numbers), default=end)
+        else:
+            length = largest
+        if match.end() + length + _HEAD_ROOM <= end:
+            continue
+        said = length if match["far"] is None else signed.resolve(Ref(int(match["far"]), 0))
+        if not isinstance(said, int) or _passes_end(data, match.start(), said, end):
+            yield match.start()
+
+
+def _passes_end(data: bytes, position: int, length: int, end: int) -> bool:
+    """Say whether the data of the stream whose /Length stands at `position` would reach behind `end`."""
+    begin = data.find(b"stream", position, position + _HEAD_ROOM)
+    return (begin if begin >= 0 else position + _HEAD_ROOM) + 8 + length > end
+
+
+def _open_texts(data: bytes, end: int) -> Iterator[int]:
+    """Yield where a text or a stream opens that does not close before `end`."""
+    position = 0
+    count = 0
+    while position < end:
+        # From here to the next stream's data stand dictionaries, lists and texts.
+        stop = data.find(b"stream", position, end)
+        opens = data.find(b"(", position, end if stop < 0 else stop)
+        if opens >= 0:
+            text = _TEXT.match(data, opens, end)
+            if text is not None:
+                position = text.end()
+                continue
+            # It closes behind another text's brackets, or never; and a comment may hold a bracket, too.
+            count += 1
+            if count > MAX_OPEN_TEXTS:
+                raise TooCostly(f"more than {MAX_OPEN_TEXTS} texts that stay open")
+            if _text_end(data, opens, end) < 0:
+                yield opens
+            position = opens + 1
+        elif stop < 0:
+            return
+        elif stop + 6 < end and data[stop + 6] in _AFTER_WORD and data[stop - 1] in _BEFORE_DATA:
+            closed = data.find(b"endstream", stop, end)
+            if closed < 0:
+                yield stop
+                return
+            position = closed + 9
+        else:
+            position = stop + 6
+
+
+def _text_end(data: bytes, start: int, end: int) -> int:
+    """Return where the text that opens at `start` closes, -1 if not before `end`."""
+    depth = 0
+    for bracket in _BRACKETS.finditer(data, start, end):
+        if bracket[0] == b"(":
+            depth += 1
+        elif bracket[0] == b")":
+            depth -= 1
+            if not depth:
+                return bracket.end()
+    return -1

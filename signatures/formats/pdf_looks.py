@@ -1,0 +1,100 @@
+"""Asks about the looks of form fields: do they say what the fields say, and what do they draw with?"""
+
+from __future__ import annotations
+
+import re
+
+from signatures.formats.pdf_fields import Field, fields_of, form_of
+from signatures.formats.pdf_file import View
+from signatures.formats.pdf_nodes import looks_of, or_empty
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Stream, Value, text_of
+
+_WHITE = rb"\x00\t\n\x0c\r "
+# Operators that take something from the resources by its name (ISO 32000-1, 8.4.4, 8.6.8, 8.8, 9.3.1).
+_NAMED = re.compile(
+    rb"/[^" + _WHITE + rb"()<>\[\]{}/%]+[" + _WHITE + rb"]+(?:[-+.\d]+[" + _WHITE + rb"]+Tf|Do|gs|cs|CS|scn|SCN|sh)\b"
+)
+_STRING = re.compile(rb"\((?:[^()\\]|\\.|\([^()]*\))*\)|<[0-9A-Fa-f\x00\t\n\x0c\r ]*>", re.DOTALL)
+_FONT = re.compile(rb"/([^" + _WHITE + rb"()<>\[\]{}/%]+)[" + _WHITE + rb"]+[-+.\d]+[" + _WHITE + rb"]+Tf")
+# ISO 32000-1, 12.7.3.3: the kinds of fields whose look is made of their value.
+_TEXT_KINDS = frozenset({"Tx", "Ch"})
+
+
+def looks_stand_alone(view: View) -> bool:
+    """Say whether every look of every field brings the resources that it draws with, or draws with none."""
+    return all(
+        look.head.get("Resources") or not _NAMED.search(_content(view, look))
+        for field in fields_of(view)
+        for widget in _widgets(view, field)
+        for look in looks_of(view, widget)
+    )
+
+
+def looks_say_values(view: View) -> bool:
+    """
+    Say whether every field with a value and a look shows that value.
+
+    If not, a program that is told to draw the looks anew shows something else than it did. Letters in the codes of a
+    font of the look's own cannot be read here: then the answer is no, too.
+    """
+    for field in fields_of(view):
+        if field.kind not in _TEXT_KINDS:
+            continue
+        value = _letters(text_of(view.resolve(field.value)))
+        looks = [look for widget in _widgets(view, field) for look in looks_of(view, widget)]
+        for look in looks:
+            shown = _letters(_texts(_content(view, look)))
+            if shown != value and value not in shown:
+                return False
+            if shown and not value:
+                return False
+    return True
+
+
+def fields_have_defaults(view: View) -> bool:
+    """Say whether every field whose look is made of its value has a default look of its own."""
+    return all(
+        field.kind not in _TEXT_KINDS or view.resolve(field.inherited("DA")) is not None for field in fields_of(view)
+    )
+
+
+def default_fonts(view: View) -> set[str]:
+    """Return the names of the fonts that the default looks of form and fields ask for."""
+    looks: list[Value] = [or_empty(form_of(view)).get("DA")]
+    looks += [field.inherited("DA") for field in fields_of(view)]
+    found: set[str] = set()
+    for look in looks:
+        raw = view.resolve(look)
+        if isinstance(raw, bytes):
+            found.update(name.decode("latin-1") for name in _FONT.findall(raw))
+    return found
+
+
+def _widgets(view: View, field: Field) -> list[Value]:
+    kids = view.resolve(field.lineage[0].get("Kids"))
+    below: list[Value] = list(kids) if isinstance(kids, list) else []
+    above: Dictionary = field.lineage[0]
+    return [above, *below]
+
+
+def _content(view: View, look: Stream) -> bytes:
+    try:
+        return view.decoded(look)
+    except PdfSyntaxError:
+        # Nobody knows what it draws with: as if it named everything.
+        return b"/? Do"
+
+
+def _texts(content: bytes) -> str:
+    pieces = []
+    for match in _STRING.finditer(content):
+        try:
+            value, _ = Reader(match[0]).value(0)
+        except PdfSyntaxError:
+            continue
+        pieces.append(text_of(value))
+    return "".join(pieces)
+
+
+def _letters(text: str) -> str:
+    return "".join(text.split())

@@ -1,0 +1,389 @@
+"""Makes PDFs that were prepared before signing so that a harmless-looking update shows something else afterwards."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from tests.makers_pdf import (
+    PAGE_TEXT,
+    Made,
+    a_pdf,
+    fill_in,
+    listed,
+    look,
+    revision,
+    sign,
+    signature_body,
+    stream,
+    with_bytes,
+)
+
+FOLDER = Path(__file__).parent / "pdf" / "prepared"
+
+_FORGED = PAGE_TEXT.replace("87", "99")
+_SYMBOL = "<< /Type /Font /Subtype /Type1 /BaseFont /Symbol >>"
+_FORGED_FORM = stream("1 g 0 0 200 60 re f 0 g", "/Type /XObject /Subtype /Form /BBox [0 0 200 60]")
+_OVER_TEXT = "50 640 250 700"
+_WHITE = "1 1 1 rg 0 0 200 60 re f"
+
+
+def _font_list(body: str, name: str, **more: str) -> Made:
+    """Signed with the fonts of the page in object 30, of which the text uses the one called `name`."""
+    page = a_pdf().bodies[3].replace("/Font << /F1 5 0 R >>", "/Font 30 0 R")
+    return sign(a_pdf(o3=page, o4=stream(PAGE_TEXT.replace("/F1", f"/{name}")), o30=body, **more))
+
+
+def structure_as_fonts() -> bytes:
+    """The list of fonts calls itself an element of the structure tree; then its one font is another."""
+    made = _font_list("<< /Type /StructElem /P 5 0 R >>", "P")
+    return revision(made, {30: "<< /Type /StructElem /P 50 0 R >>", 50: _SYMBOL}).data
+
+
+def font_below_structure() -> bytes:
+    """The same, but the font itself is replaced, of which only the false element speaks."""
+    made = _font_list("<< /Type /StructElem /P 31 0 R >>", "P", o31=a_pdf().bodies[5])
+    return revision(made, {31: _SYMBOL}).data
+
+
+def field_as_fonts() -> bytes:
+    """The list of fonts is a form field too, and its value is filled in."""
+    made = _font_list(
+        "<< /FT /Tx /T (Gia) /V 5 0 R >>", "V", o6=a_pdf().bodies[6].replace("/Fields [7 0 R]", "/Fields [7 0 R 30 0 R]")
+    )
+    return revision(made, {30: "<< /FT /Tx /T (Gia) /V 50 0 R >>", 50: _SYMBOL}).data
+
+
+def catalog_as_fonts() -> bytes:
+    """The list of fonts is the catalogue, whose metadata may change."""
+    page = a_pdf().bodies[3].replace("/Font << /F1 5 0 R >>", "/Font 1 0 R")
+    catalog = "<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R /Metadata 5 0 R >>"
+    made = sign(a_pdf(o1=catalog, o3=page, o4=stream(PAGE_TEXT.replace("/F1", "/Metadata"))))
+    return revision(made, {1: catalog.replace("5 0 R", "50 0 R"), 50: _SYMBOL}).data
+
+
+def font_below_catalog() -> bytes:
+    """The same, but the font itself is replaced."""
+    page = a_pdf().bodies[3].replace("/Font << /F1 5 0 R >>", "/Font 1 0 R")
+    catalog = "<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R /Metadata 31 0 R >>"
+    made = sign(a_pdf(o1=catalog, o3=page, o4=stream(PAGE_TEXT.replace("/F1", "/Metadata")), o31=a_pdf().bodies[5]))
+    return revision(made, {31: _SYMBOL}).data
+
+
+def page_as_pictures() -> bytes:
+    """The page's list of pictures is the page itself, whose thumbnail may change."""
+    page = a_pdf().bodies[3].replace("/Font <<", "/XObject 3 0 R /Font <<").replace("/Contents", "/Thumb 31 0 R /Contents")
+    made = sign(a_pdf(o3=page, o4=stream(PAGE_TEXT + " q 1 0 0 1 50 640 cm /Thumb Do Q"), o31=look("")))
+    return revision(made, {3: made.bodies[3].replace("/Thumb 31", "/Thumb 50"), 50: _FORGED_FORM}).data
+
+
+def content_as_plumbing(kind: str) -> bytes:
+    """The page's content calls itself a table of contents, or a stream of objects."""
+    made = sign(a_pdf(o4=stream(PAGE_TEXT, f"/Type /{kind}")))
+    return revision(made, {4: stream(_FORGED, f"/Type /{kind}")}).data
+
+
+def table_beyond_the_end() -> bytes:
+    """The signed table names a hidden stream of rows that does not exist yet; the update puts it there."""
+    place = 20_000
+    base = a_pdf(o3=a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 40 0 R"))
+    data = base.data.replace(b"/Info 9 0 R >>", b"/Info 9 0 R /XRefStm %d >>" % place)
+    made = sign(with_bytes(base, data))
+    start = len(made.data)
+    head = b"60 0 obj\n<< /Type /Metadata /Length %06d >>\nstream\n"
+    inner = b"40 0 obj\n" + stream(_FORGED).encode() + b"\nendobj\n"
+    rows = bytes([1]) + (start + len(head % 0)).to_bytes(3, "big") + b"\0"
+    length = place - start - len(head % 0) - len(b"endstream\nendobj\n")
+    data = made.data + head % length + inner.ljust(length) + b"endstream\nendobj\n"
+    assert len(data) == place
+    data += f"61 0 obj\n<< /Type /XRef /W [1 3 1] /Index [40 1] /Size 42 /Length {len(rows)} >>\nstream\n".encode()
+    data += rows + b"\nendstream\nendobj\n"
+    return _table_over(made, data, {60: start, 61: place})
+
+
+def _table_over(made: Made, data: bytes, places: dict[int, int]) -> bytes:
+    """Close an update whose objects already stand in `data` with a table that names them."""
+    table = len(data)
+    rows = "".join(f"{number} 1\n{place:010} 00000 n \n" for number, place in places.items())
+    end = f"trailer\n<< /Size 99 /Root 1 0 R /Info 9 0 R /Prev {made.last_table} >>\nstartxref\n{table}\n%%EOF\n"
+    return data + f"xref\n{rows}{end}".encode()
+
+
+def row_beyond_the_end() -> bytes:
+    """A row of the signed table points beyond the signed bytes; the update has an object there, inside another's data."""
+    place = 20_000
+    page = a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 40 0 R")
+    base = a_pdf(o3=page, o40=stream(PAGE_TEXT))
+    at = base.data.index(b"40 0 obj")
+    data = base.data.replace(b"%010d 00000 n" % at, b"%010d 00000 n" % place)
+    made = sign(with_bytes(base, data.replace(b"40 0 obj", b"39 0 obj")))
+    inner = b"40 0 obj\n" + stream(_FORGED).encode() + b"\nendobj\n"
+    head_room = 60
+    start = place - head_room
+    padded = made.data + b" " * (start - len(made.data))
+    body = b"60 0 obj\n<< /Type /Metadata /Length %d >>\nstream\n"
+    length = 400
+    head = body % length
+    data = padded + head
+    data += b" " * (place - len(data)) + inner
+    data = data[: len(padded) + len(head)] + data[len(padded) + len(head) :].ljust(length)
+    data += b"\nendstream\nendobj\n"
+    return _table_over(made, data, {60: start})
+
+
+def length_beyond_the_end(*, indirect: bool = False) -> bytes:
+    """The content's length reaches beyond the signed bytes; the update ends it there, with more content inside."""
+    length = 20_000
+    said = "31 0 R" if indirect else str(length)
+    content = f"<< /Length {said} >>\nstream\n{PAGE_TEXT}\nendstream"
+    more = {"o31": str(length)} if indirect else {}
+    made = sign(a_pdf(o4=content, **more))
+    begin = made.data.index(b"stream\nBT") + 7
+    start = len(made.data)
+    head = b"60 0 obj\n<< /Type /Metadata /Length %06d >>\nstream\n"
+    fill = begin + length - start - len(head % 0)
+    inside = (b" " + _FORGED.encode() + b" ").rjust(fill)
+    data = made.data + head % (fill) + inside + b"endstream\nendobj\n"
+    return _table_over(made, data, {60: start})
+
+
+def string_beyond_the_end() -> bytes:
+    """A list of annotations holds a text that never ends within the signed bytes; the update ends it, and adds one."""
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 41 0 R")
+    base = a_pdf(o3=page, o40="null", o41="[7 0 R (")
+    value = base.next_number
+    layout = revision(
+        base,
+        {
+            6: listed(base.bodies[6], "Fields", f"{value + 1} 0 R"),
+            value: signature_body(),
+            value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
+        },
+    )
+    made = fill_in(layout)
+    start = len(made.data) + len(b"%) 60 0 R]\n")
+    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
+    data = made.data + b"%) 60 0 R]\n" + f"60 0 obj\n{note}\nendobj\n".encode()
+    second = len(data)
+    data += f"61 0 obj\n{look(_WHITE, 200, 60)}\nendobj\n".encode()
+    return _table_over(made, data, {60: start, 61: second})
+
+
+def stream_beyond_the_end() -> bytes:
+    """The content never ends within the signed bytes; the update ends it."""
+    base = a_pdf(o4="null", o3=a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 41 0 R"), o41="<< >>\nstream\n" + PAGE_TEXT)
+    made = sign(base)
+    start = len(made.data)
+    data = made.data + b"60 0 obj\n<< /Type /Metadata >>\nstream\n" + _FORGED.encode() + b"\nendstream\nendobj\n"
+    return _table_over(made, data, {60: start})
+
+
+def objects_of_a_stream_supplied() -> bytes:
+    """The signed rows say that the annotations lie in an object stream that does not exist yet; the update brings it."""
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 40 0 R")
+    base = a_pdf(o3=page)
+    output = bytearray(base.data)
+    table = len(output)
+    rows = bytes([2]) + (50).to_bytes(3, "big") + b"\0" + bytes([1]) + table.to_bytes(3, "big") + b"\0"
+    head = f"/Type /XRef /W [1 3 1] /Index [40 2] /Size 42 /Root 1 0 R /Info 9 0 R /Prev {base.last_table}"
+    output += f"41 0 obj\n<< {head} /Length {len(rows)} >>\nstream\n".encode() + rows + b"\nendstream\nendobj\n"
+    output += f"startxref\n{table}\n%%EOF\n".encode()
+    based = replace(base, data=bytes(output), bodies={**base.bodies, 40: "", 41: ""}, last_table=table)
+    value = based.next_number
+    made = fill_in(
+        revision(
+            based,
+            {
+                6: listed(based.bodies[6], "Fields", f"{value + 1} 0 R"),
+                value: signature_body(),
+                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
+            },
+        )
+    )
+    inside = "40 0 [7 0 R 60 0 R]"
+    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
+    packed = f"<< /Type /ObjStm /N 1 /First 5 /Length {len(inside)} >>\nstream\n{inside}\nendstream"
+    return revision(made, {50: packed, 60: note, 61: look(_WHITE, 200, 60)}).data
+
+
+def missing_object_behind_a_comment() -> bytes:
+    """The page refers, with a comment inside the reference, to annotations that the update brings."""
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 40 %x\n0 R")
+    base = a_pdf(o3=page)
+    value = 70
+    made = fill_in(
+        revision(
+            base,
+            {
+                6: listed(base.bodies[6], "Fields", f"{value + 1} 0 R"),
+                value: signature_body(),
+                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
+            },
+        )
+    )
+    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
+    return revision(made, {40: "[7 0 R 60 0 R]", 60: note, 61: look(_WHITE, 200, 60)}).data
+
+
+def missing_object_behind_words(words: str) -> bytes:
+    """The same without the comment, but a text before the reference looks like the end or the header of an object."""
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", f"/Note ({words}) /Annots 40 0 R")
+    base = a_pdf(o3=page)
+    value = 70
+    made = fill_in(
+        revision(
+            base,
+            {
+                6: listed(base.bodies[6], "Fields", f"{value + 1} 0 R"),
+                value: signature_body(),
+                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
+            },
+        )
+    )
+    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
+    return revision(made, {40: "[7 0 R 60 0 R]", 60: note, 61: look(_WHITE, 200, 60)}).data
+
+
+def _two_pages(*, turned: bool = False, **more: str) -> Made:
+    """Two pages: the second (20, text 21) shows nothing where the first has its text; `turned`, the other way round."""
+    first = a_pdf().bodies[3]
+    small = stream("BT /F1 9 Tf 60 60 Td (2) Tj ET")
+    more |= {"o21": stream(PAGE_TEXT), "o4": small} if turned else {"o21": small}
+    second = first.replace("/Contents 4 0 R", "/Contents 21 0 R").replace("/Annots [7 0 R]", "/Annots []")
+    return a_pdf(
+        o2="<< /Type /Pages /Kids [3 0 R 20 0 R] /Count 2 >>", o20=second, **more
+    )
+
+
+def signature_on_two_pages(*, turned: bool) -> bytes:
+    """A further signature stands on blank paper of its own page, and over the text of another."""
+    made = sign(_two_pages(turned=turned))
+    value, widget, picture = made.next_number, made.next_number + 1, made.next_number + 2
+    layout = revision(
+        made,
+        {
+            value: signature_body(),
+            widget: f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Ky2) /Rect [{_OVER_TEXT}] /F 132 /P {3 if turned else 20} 0 R /V {value} 0 R"
+            f" /AP << /N {picture} 0 R >> >>",
+            picture: look(_WHITE, 200, 60),
+            3: listed(made.bodies[3], "Annots", f"{widget} 0 R"),
+            20: made.bodies[20].replace("/Annots []", f"/Annots [{widget} 0 R]"),
+            6: listed(made.bodies[6], "Fields", f"{widget} 0 R"),
+        },
+    )
+    return fill_in(layout, by="Kẻ gian").data
+
+
+def field_on_another_page() -> bytes:
+    """A field of the second page is filled in, and listed on the first page too, over its text."""
+    widget = (
+        f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (Hai) /Rect [{_OVER_TEXT}] /F 4 /P 20 0 R /DA (/F1 12 Tf 0 g)"
+        " /AP << /N 11 0 R >> >>"
+    )
+    base = _two_pages(o10=widget, o11=look("/Tx BMC EMC", 200, 60), o6=a_pdf().bodies[6].replace("[7 0 R]", "[7 0 R 10 0 R]"))
+    made = sign(revision(base, {20: base.bodies[20].replace("/Annots []", "/Annots [10 0 R]")}))
+    # The page has a higher number than the field, so that it is compared after it.
+    moved = revision(made, {})
+    body = widget.replace("/T (Hai)", "/T (Hai) /V (99)")
+    return revision(
+        moved, {10: body, 11: look(_WHITE, 200, 60), 3: listed(moved.bodies[3], "Annots", "10 0 R")}
+    ).data
+
+
+def field_on_a_later_page() -> bytes:
+    """The same, onto a page whose object has a higher number than the field's."""
+    widget = (
+        "<< /Type /Annot /Subtype /Widget /FT /Tx /T (HoTen) /Rect [40 40 260 80] /F 4 /P 3 0 R /DA (/F1 12 Tf 0 g)"
+        " /AP << /N 8 0 R >> >>"
+    )
+    made = sign(_two_pages(o7=widget))
+    body = widget.replace("/T (HoTen)", "/T (HoTen) /V (99)")
+    return revision(made, {7: body, 8: look(_WHITE, 220, 40), 20: made.bodies[20].replace("/Annots []", "/Annots [7 0 R]")}).data
+
+
+def signature_shown_on_another_page() -> bytes:
+    """The look of a signature that was given is shown on a second page too."""
+    made = sign(_two_pages(), rect="300 100 500 160", shows="0 0 1 RG 2 2 190 50 re S")
+    widget = made.bodies[6].split("/Fields [")[1].split(" ")[0]
+    return revision(made, {20: made.bodies[20].replace("/Annots []", f"/Annots [{widget} 0 R]")}).data
+
+
+def small_mark_hidden() -> bytes:
+    """A further signature hides nothing but a decimal point."""
+    made = sign(a_pdf(o4=stream("BT /F1 12 Tf 60 700 Td (Tong diem: 8.7) Tj ET")))
+    return sign(made, name="Ky2", by="Kẻ gian", rect="127.4 698.5 131.2 703.5", shows="1 g 0 0 4 5 re f").data
+
+
+def grey_text_hidden() -> bytes:
+    """A further signature hides text printed in grey."""
+    made = sign(a_pdf(o4=stream("0.68 g BT /F1 14 Tf 60 660 Td (Khong co gia tri) Tj ET")))
+    return sign(made, name="Ky2", by="Kẻ gian", rect=_OVER_TEXT, shows=_WHITE).data
+
+
+def looks_remade(change: str, **more: str) -> bytes:
+    """A filled field has a look that says something else than its value; programs are told to draw looks anew."""
+    field = a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (99 diem)")
+    made = sign(a_pdf(o7=field, o8=look("/Tx BMC BT /F1 12 Tf 2 10 Td (87 diem) Tj ET EMC"), **more))
+    return revision(made, {6: made.bodies[6].replace("<<", f"<< {change}", 1)}).data
+
+
+def default_look_added() -> bytes:
+    """Fields without a default look of their own get a white one, and are to be drawn anew."""
+    bare = a_pdf().bodies[6].replace("/DA (/F1 12 Tf 0 g)", "")
+    field = a_pdf().bodies[7].replace("/DA (/F1 12 Tf 0 g)", "").replace("/T (HoTen)", "/T (HoTen) /V (87 diem)")
+    made = sign(a_pdf(o6=bare, o7=field, o8=look("/Tx BMC BT /F1 12 Tf 2 10 Td (87 diem) Tj ET EMC")))
+    return revision(made, {6: made.bodies[6].replace("<<", "<< /DA (/F1 12 Tf 1 1 1 rg) /NeedAppearances true", 1)}).data
+
+
+def missing_font_of_the_fields() -> bytes:
+    """A look draws with a font that the form's resources lack; the update brings it."""
+    blank = stream("/Tx BMC BT /F9 12 Tf 2 10 Td (87) Tj ET EMC", "/Type /XObject /Subtype /Form /BBox [0 0 200 40]")
+    made = sign(a_pdf(o8=blank, o7=a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (87)")))
+    form = made.bodies[6].replace("/F1 5 0 R", "/F1 5 0 R /F9 50 0 R")
+    return revision(made, {6: form, 50: _SYMBOL}).data
+
+
+PREPARED: dict[str, Callable[[], bytes]] = {
+    "structure-as-fonts": structure_as_fonts,
+    "font-below-structure": font_below_structure,
+    "field-as-fonts": field_as_fonts,
+    "catalog-as-fonts": catalog_as_fonts,
+    "font-below-catalog": font_below_catalog,
+    "page-as-pictures": page_as_pictures,
+    "content-as-table": lambda: content_as_plumbing("XRef"),
+    "content-as-object-stream": lambda: content_as_plumbing("ObjStm"),
+    "table-beyond-the-end": table_beyond_the_end,
+    "row-beyond-the-end": row_beyond_the_end,
+    "length-beyond-the-end": length_beyond_the_end,
+    "length-beyond-the-end-in-its-own-object": lambda: length_beyond_the_end(indirect=True),
+    "string-beyond-the-end": string_beyond_the_end,
+    "stream-beyond-the-end": stream_beyond_the_end,
+    "objects-of-a-stream-supplied": objects_of_a_stream_supplied,
+    "missing-object-behind-a-comment": missing_object_behind_a_comment,
+    "missing-object-behind-an-end-in-a-text": lambda: missing_object_behind_words("endobj"),
+    "missing-object-behind-a-header-in-a-text": lambda: missing_object_behind_words("1 0 obj"),
+    "missing-object-behind-much-white-space": lambda: missing_object_behind_words("x) /Annots 40" + " " * 3000 + "0 R /Y (y"),
+    "signature-on-two-pages": lambda: signature_on_two_pages(turned=False),
+    "signature-on-two-pages-text-on-the-later": lambda: signature_on_two_pages(turned=True),
+    "field-on-another-page": field_on_another_page,
+    "field-on-a-later-page": field_on_a_later_page,
+    "signature-shown-on-another-page": signature_shown_on_another_page,
+    "small-mark-hidden": small_mark_hidden,
+    "grey-text-hidden": grey_text_hidden,
+    "looks-to-be-remade": lambda: looks_remade("/NeedAppearances true"),
+    "default-look-added": default_look_added,
+    "missing-font-of-the-fields": missing_font_of_the_fields,
+}
+
+
+def main() -> None:
+    """Write every asset into tests/assets/pdf/prepared."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for name, maker in PREPARED.items():
+        (FOLDER / f"{name}.pdf").write_bytes(maker())
+
+
+if __name__ == "__main__":
+    sys.exit(main())
