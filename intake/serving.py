@@ -10,6 +10,7 @@ from pathlib import Path
 import uvicorn
 
 from config.errors import OfficeError
+from config.isolation import MiB
 from intake.clerk import OfficeClerk
 from intake.console.app import create_app
 from intake.console.desk import CampaignVersion, CaughtLetter, Desk, HealthLine
@@ -53,6 +54,7 @@ def desk_of(office: Office) -> Desk:
         served_by_https=settings.console.https,
         demonstration=bool(settings.demo.mail_sink),
         disk=Path(vault) if settings.vault.url.startswith("file:") else None,
+        disk_floor_bytes=settings.disk.floor_mib * MiB,
     )
 
 

@@ -305,6 +305,17 @@ class Letters:
             found: dict[str, int] = dict(connection.execute(wanted).all())
         return {state: found.get(state.value, 0) for state in LetterState}
 
+    def withheld_for(self, reasons: Sequence[str]) -> dict[str, int]:
+        """How many letters are kept in the house for each of these reasons; a reason that keeps none is left out."""
+        wanted = (
+            select(letters.c.error, func.count())
+            .where(letters.c.state == LetterState.WITHHELD.value, letters.c.error.in_(reasons))
+            .group_by(letters.c.error)
+        )
+        with self._database.reading() as connection:
+            found: dict[str, int] = dict(connection.execute(wanted).all())
+        return found
+
     def is_ours(self, message_id: str) -> bool:
         """Whether a Message-ID (with or without angle brackets) is of one of our letters."""
         with self._database.reading() as connection:

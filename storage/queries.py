@@ -305,21 +305,25 @@ class Queries:
         return {state.value: found.get(state.value, 0) for state in State} | {"total": sum(found.values())}
 
     def sums_by_source(self) -> dict[str, dict[str, int]]:
-        """For each source: deliveries by state, `keys` (things the source showed) and `total`."""
+        """
+        For each source: deliveries by state, their `total`, the `keys` it showed, and how many deliveries these name.
+
+        A delivery in the book that no source ever showed makes the last (`named`) less than `total`.
+        """
         columns = deliveries.c
         by_state = select(columns.source, columns.state, func.count()).group_by(columns.source, columns.state)
-        by_key = select(source_keys.c.source, func.count(distinct(source_keys.c.key_sha256))).group_by(
-            source_keys.c.source
-        )
+        keys_of, named_by = distinct(source_keys.c.key_sha256), distinct(source_keys.c.delivery_id)
+        by_key = select(source_keys.c.source, func.count(keys_of), func.count(named_by)).group_by(source_keys.c.source)
         with self._database.reading() as connection:
             states = connection.execute(by_state).all()
-            keys: dict[str, int] = dict(connection.execute(by_key).all())
+            keys = {source: {"keys": shown, "named": named} for source, shown, named in connection.execute(by_key)}
         found: dict[str, dict[str, int]] = {}
         for source, state, number in states:
             sums = found.setdefault(source, dict.fromkeys((*(one.value for one in State), "total"), 0))
             sums[state] += number
             sums["total"] += number
-        return {source: {**sums, "keys": keys.get(source, 0)} for source, sums in sorted(found.items())}
+        unseen = {"keys": 0, "named": 0}
+        return {source: {**sums, **keys.get(source, unseen)} for source, sums in sorted(found.items())}
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts, by name."""

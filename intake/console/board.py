@@ -10,6 +10,7 @@ from datetime import datetime
 from starlette.responses import Response
 
 from config.roster import Agency
+from intake.console.alerts import BRAKES
 from intake.console.visit import Visit
 from intake.console.words import STATES, TIMELINESS, Word, word
 from storage.letters import letters_by_delivery
@@ -28,6 +29,11 @@ class Row:
     state: str
     delivery: Delivery | None = None
     letter: Letter | None = None
+
+    @property
+    def letter_needs_person(self) -> bool:
+        """Whether the agency may lack its answer until somebody does something."""
+        return self.letter is not None and _needs_person(self.letter)
 
     @property
     def counted_at(self) -> datetime | None:
@@ -122,8 +128,12 @@ def _acknowledgement(letters: Sequence[Letter]) -> Letter | None:
 
     A later letter that went out does not heal an earlier one that may not have: the agency may lack either.
     """
-    troubled = [
-        one for one in letters if one.state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED)
-    ]
+    troubled = [one for one in letters if _needs_person(one)]
     own = [one for one in letters if one.kind is not LetterKind.REMINDER]
     return troubled[0] if troubled else own[-1] if own else None
+
+
+def _needs_person(letter: Letter) -> bool:
+    if letter.state is LetterState.WITHHELD:
+        return letter.error in BRAKES
+    return letter.state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED)

@@ -9,6 +9,7 @@ from starlette.responses import Response
 
 from config.errors import OfficeError
 from intake.console.access import may
+from intake.console.alerts import BRAKES, alerts_of
 from intake.console.desk import CaughtLetter
 from intake.console.register import names_of
 from intake.console.visit import Visit
@@ -29,23 +30,33 @@ ORDER = (
 SETTLEABLE = frozenset({LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED, LetterState.WITHHELD})
 # What one page lists; older letters are reached from their deliveries.
 MAX_SHOWN = 100
+# Among so many letters kept in the house are looked for those that a brake holds: ten seasons of a province.
+MAX_SEARCHED = 10_000
 
 
 def show(visit: Visit) -> Response:
-    """Answer with the latest letters of one state (`?state=`), or of all, those that need a person first."""
+    """
+    Answer with the latest letters of one state (`?state=`), or of all, those that need a person first.
+
+    `?braked=1` leaves of those kept in the house only what a brake holds back: the others wait for an address.
+    """
     book = visit.desk.ledger.letters
     counts = book.counts()
     asked = visit.asked("state")
     chosen = LetterState(asked) if asked in set(LetterState) else None
+    only_braked = chosen is LetterState.WITHHELD and visit.asked("braked") == "1"
     shown: list[Letter] = []
     for state in [chosen] if chosen else ORDER:
         if counts[state] and len(shown) < MAX_SHOWN:
             shown += book.latest(state, limit=MAX_SHOWN - len(shown))
+    if only_braked:
+        shown = [one for one in book.in_state(LetterState.WITHHELD, limit=MAX_SEARCHED) if one.error in BRAKES]
+    total = counts[chosen] if chosen else sum(counts.values())
     return visit.page(
         "letters.html",
         title="Thư phúc đáp",
-        letters=shown,
-        total=counts[chosen] if chosen else sum(counts.values()),
+        letters=shown[:MAX_SHOWN],
+        total=len(shown) if only_braked else total,
         counts=counts,
         chosen=chosen,
         order=ORDER,
@@ -53,6 +64,7 @@ def show(visit: Visit) -> Response:
         deliveries=_deliveries(visit, shown),
         names=names_of(visit),
         mode=visit.desk.letter_mode,
+        alerts=[one for one in alerts_of(visit.desk, visit.now) if one.path.startswith("/letters")],
     )
 
 
@@ -116,6 +128,7 @@ def _page(visit: Visit, letter: Letter, flaw: str = "", status: int = 200) -> Re
         flaw=flaw,
         may_approve=acts and desk.letter_mode == "approve" and letter.state is LetterState.QUEUED,
         may_settle=acts and letter.state in SETTLEABLE,
+        braked=letter.state is LetterState.WITHHELD and letter.error in BRAKES,
         mode=desk.letter_mode,
     )
 

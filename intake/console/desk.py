@@ -192,7 +192,8 @@ class Desk:
     `campaign` and `roster` are asked for each page, so a change in the files shows without a restart.
     `doctor` may take seconds; it is called only on the health page. `letter_mode` is send | rehearse | approve.
     `served_by_https` turns on the Secure mark of cookies (set it when a proxy ends TLS in front of us).
-    `caught_letters` is None outside the demonstration. `disk` is a folder on the file system to watch.
+    `caught_letters` is None outside the demonstration. `disk` is a folder on the file system to watch;
+    below `disk_floor_bytes` of free room the intake pauses.
     """
 
     office_name: str
@@ -212,6 +213,7 @@ class Desk:
     served_by_https: bool = False
     demonstration: bool = False
     disk: Path | None = None
+    disk_floor_bytes: int = 0
 
     @property
     def accounts(self) -> Accounts:

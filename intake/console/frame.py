@@ -4,22 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from config.campaign import Campaign
 from config.errors import OfficeError
 from intake.console.access import may
+from intake.console.alerts import LOW_DISK_BYTES, Alert, alerts_of, is_silent, troubled_letters
 from intake.console.desk import Desk
 from intake.console.keys import are_on
 from intake.console.showing import ago, size
 from storage.preferences import Preferences
 from storage.queries import LogFilter
-from storage.records import Account, LetterState, Role, SourceHealth
-
-# A source not seen for this long is worth a word even if nobody recorded a failure: the daemon may be down.
-STALE_AFTER = timedelta(minutes=15)
-# Below this the strip warns; intake itself pauses at the floor that the settings name.
-LOW_DISK_BYTES = 1024**3
+from storage.records import Account, Role
 
 NOTICES = {
     "accepted": ("good", "Đã tiếp nhận văn bản."),
@@ -84,8 +80,8 @@ def frame_for(desk: Desk, account: Account, now: datetime) -> Frame:
     try:
         campaign, roster = desk.campaign(), desk.roster()
         waiting = desk.queries.count(LogFilter(needs_decision=True))
-        troubled = _troubled_letters(desk)
-        strip = (*_sources(desk.ledger.health(), now), *_letters(troubled, desk), *_disk(desk))
+        troubled = troubled_letters(desk)
+        strip = tuple(_strip(desk, alerts_of(desk, now), now))
         keys = are_on(Preferences(desk.ledger.database, account.name))
         return Frame(_ways(desk, account, waiting, troubled), strip, campaign, roster.sample, keys=keys)
     except OfficeError as trouble:
@@ -108,42 +104,20 @@ def _ways(desk: Desk, account: Account, waiting: int | None, troubled: int | Non
     return tuple(ways)
 
 
-def _sources(health: Sequence[SourceHealth], now: datetime) -> list[StripLine]:
+def _strip(desk: Desk, alerts: Sequence[Alert], now: datetime) -> list[StripLine]:
+    """Return what is wrong first, then what is well, in few words."""
+    lines = [StripLine(one.tone, one.icon, one.words, one.path) for one in alerts]
+    health = desk.ledger.health()
     if not health:
-        return [StripLine("wait", "question", "Chưa xem nguồn nào", "/health")]
-    lines = []
+        lines.append(StripLine("wait", "question", "Chưa xem nguồn nào", "/health"))
     for one in health:
-        seen = f"xem lần cuối {ago(one.last_ok_at, now)}"
-        if one.failing_since is not None:
-            words = f"Nguồn {one.source}: không xem được, {seen}"
-            lines.append(StripLine("bad", "alert", words, "/health"))
-        elif one.last_ok_at is None or now - one.last_ok_at > STALE_AFTER:
-            lines.append(StripLine("wait", "question", f"Nguồn {one.source}: {seen}", "/health"))
-        else:
-            lines.append(StripLine("good", "check", f"Nguồn {one.source}: {seen}"))
-    return lines
-
-
-def _troubled_letters(desk: Desk) -> int:
-    counts = desk.ledger.letters.counts()
-    return sum(counts[state] for state in (LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED))
-
-
-def _letters(troubled: int, desk: Desk) -> list[StripLine]:
-    lines = []
-    if troubled:
-        lines.append(StripLine("wait", "question", f"{troubled} thư cần xem lại", "/letters"))
+        if one.failing_since is None and not is_silent(one, now):
+            lines.append(StripLine("good", "check", f"Nguồn {one.source}: xem lần cuối {ago(one.last_ok_at, now)}"))
     if desk.letter_mode == "rehearse":
         lines.append(StripLine("wait", "minus", "Chế độ diễn tập: không gửi thư nào", "/letters"))
     elif desk.letter_mode == "approve":
         lines.append(StripLine("good", "hand", "Mỗi thư chờ duyệt trước khi gửi", "/letters"))
-    return lines
-
-
-def _disk(desk: Desk) -> list[StripLine]:
     free = desk.vault.free_bytes()
-    if free is None:
-        return []
-    if free < LOW_DISK_BYTES:
-        return [StripLine("bad", "alert", f"Đĩa chỉ còn {size(free)}", "/health")]
-    return [StripLine("good", "check", f"Đĩa còn {size(free)}")]
+    if free is not None and free >= max(LOW_DISK_BYTES, desk.disk_floor_bytes):
+        lines.append(StripLine("good", "check", f"Đĩa còn {size(free)}"))
+    return lines

@@ -113,7 +113,7 @@ def test_a_letter_in_doubt_outshines_a_later_one_that_went(bureau: Bureau, clerk
     book.mark_in_doubt(letter.id, bureau.clock(), "connection lost")
     row = next(row for row in rows_of(clerk.get("/")) if "Đã tiếp nhận" in row)
     assert "Không rõ đã gửi hay chưa" in row
-    assert "1 thư cần xem lại" in words_of(clerk.get("/"))
+    assert "1 thư không rõ đã gửi hay chưa" in words_of(clerk.get("/"))
 
 
 def test_the_cut_offs_are_exact_instants_and_words(bureau: Bureau, clerk: Visitor) -> None:

@@ -16,7 +16,7 @@ from signatures.question import Document, Question
 from signatures.report import as_json
 from signatures.verify import inspect
 from storage.queries import LogFilter
-from storage.records import LetterKind, Role, State, Why
+from storage.records import LetterKind, LetterState, Role, State, Why
 from tests.makers_console import NOW, PASSWORD, ZONE, Bureau, a_bureau, a_pdf, a_signature, served
 from tests.offices import a_signed_form
 
@@ -136,6 +136,10 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
         why = [Why("OTHER_CORRESPONDENCE")]
         made.decide(aside, State.SET_ASIDE, agency=None, signature=None, is_submission=False, reasons=why)
         made.deliver(subject="x" * 300)
+        # Something of every kind is wrong as well: the strip, the counts and the words of it must fit, too.
+        letter = made.office.ledger.letters.in_state(LetterState.QUEUED)[0]
+        made.office.ledger.letters.withhold(letter.id, by="machine", reason="LETTER_CAP_PER_DAY", at=made.clock())
+        made.office.ledger.source_failed("qlvb", made.clock(), "cannot list /srv/qlvb-export", "Check the share.")
         yield made
 
 
