@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 
-from intake.sources.imap_session import FolderState, MailRow
+from intake.sources.imap_listing import MailRow
+from intake.sources.imap_session import FolderState
 
 # A mail that could not be taken is asked for again at every look; after so many tries it is a poison mail, and waits
 # one, two, four… minutes, at most an hour: an acknowledgement still leaves on the same day, and it costs little.

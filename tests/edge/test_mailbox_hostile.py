@@ -13,6 +13,7 @@ import pytest
 
 from intake.ports import SourceError
 from intake.sources import mailbox as mailbox_module
+from intake.sources import mailbox_reader as reader_module
 from intake.sources.mailbox import Mailbox
 from tests.makers_sources import NOW, PlainMemory, Sink, delivery_of, take
 from tests.servers import imap_double
@@ -339,7 +340,7 @@ def test_a_mail_that_is_too_large_is_recorded_by_its_headers(
     server: ImapDouble, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """It stays in the mailbox, its moment is kept, and a person is asked."""
-    monkeypatch.setattr(mailbox_module, "LARGEST_MAIL_OCTETS", 2000)
+    monkeypatch.setattr(reader_module, "LARGEST_MAIL_OCTETS", 2000)
     server.put(MAILS[0])
     [arrival], bodies = (taken := take(box, PlainMemory())).arrivals, taken.bodies
     assert bodies == [b"Subject: 1\r\n\r\n"]
@@ -350,7 +351,7 @@ def test_a_body_larger_than_its_listing_said_is_recorded_by_its_headers_next_tim
     server: ImapDouble, box: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A server that understates a size cannot fill the disk, nor hide the mail."""
-    monkeypatch.setattr(mailbox_module, "LARGEST_MAIL_OCTETS", 2000)
+    monkeypatch.setattr(reader_module, "LARGEST_MAIL_OCTETS", 2000)
     server.put(MAILS[0], b"Subject: small\r\n\r\n")
     server.folders["INBOX"].mails[1].claimed = 10
     memory = PlainMemory()
@@ -585,7 +586,7 @@ def test_what_was_not_settled_before_a_crash_is_settled_by_the_next_look(server:
 
 def test_a_mail_taken_by_its_headers_is_not_moved(server: ImapDouble, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole of it is only in the mailbox, so it stays where a person finds it."""
-    monkeypatch.setattr(mailbox_module, "LARGEST_MAIL_OCTETS", 2000)
+    monkeypatch.setattr(reader_module, "LARGEST_MAIL_OCTETS", 2000)
     server.put(MAILS[0])
     server.capabilities += b" MOVE"
     box = Mailbox(server.settings(settle="move"))

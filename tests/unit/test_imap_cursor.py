@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from intake.sources.imap_cursor import EAGER_TRIES, LONGEST_WAIT, Cursor, Hole
-from intake.sources.imap_session import FolderState, MailRow
+from intake.sources.imap_listing import MailRow
+from intake.sources.imap_session import FolderState
 
 NOW = datetime(2019, 9, 12, 3, 0, tzinfo=UTC)
 moments = st.datetimes(datetime(1990, 1, 1), datetime(2090, 1, 1), timezones=st.just(UTC))
