@@ -53,7 +53,9 @@ def sources() -> dict[str, tuple[str, Parts]]:
 
 
 def verdict(name: str, data: bytes) -> Verdict:
-    return inspect(Document(name, data), QUESTION).verdict
+    report = inspect(Document(name, data), QUESTION)
+    assert "EXAMINATION_FAILED" not in {one.code for one in report.reasons}
+    return report.verdict
 
 
 def bytes_flipped(parts: Parts, chance: random.Random) -> Mutants:
