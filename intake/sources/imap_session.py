@@ -96,6 +96,37 @@ class ImapSession(BodyReader):
 
     # Looking.
 
+    def junk_folders(self) -> frozenset[str]:
+        r"""
+        Return the folders that the server itself calls its filter's (\Junk, RFC 6154, 2); empty if it does not say.
+
+        Only special folders are asked for where the server knows how (RFC 5258, 3), since a mailbox may have thousands.
+        """
+        try:
+            if not self._client.has_capability("SPECIAL-USE"):
+                return frozenset()
+            try:
+                listed = self._special_folders()
+            except IMAPClient.AbortError:
+                raise
+            except IMAPClient.Error:
+                listed = self._client.list_folders()
+            return frozenset(
+                str(name) for flags, _, name in listed if b"\\junk" in {bytes(one).lower() for one in flags}
+            )
+        except LIBRARY_FAILURES as cause:
+            raise self._lost(f"the special folders could not be listed: {quoted(cause)}") from cause
+
+    def _special_folders(self) -> Sequence[tuple[tuple[bytes, ...], bytes, str]]:
+        """Ask with the selection option that IMAPClient does not have; the answers have LIST's own shape."""
+        imap = self._client._imap
+        status, answer = imap._simple_command("LIST", "(SPECIAL-USE)", '""', '"*"')
+        if status != "OK":
+            raise IMAPClient.Error(quoted(answer))
+        _, lines = imap._untagged_response(status, answer, "LIST")
+        folders: Sequence[tuple[tuple[bytes, ...], bytes, str]] = self._client._proc_folder_list(lines)
+        return folders
+
     def listing(self, first: int) -> Listing:
         """
         Return the mails with a UID of `first` or above, and always the last one (RFC 9051, 6.4.9: `n:*`).

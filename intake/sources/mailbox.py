@@ -49,6 +49,7 @@ class Mailbox:
         self._settled: set[str] = set()
         self._looked_at: dict[str, datetime] = {}
         self._prefixes: dict[str, str] = {}
+        self._junk: frozenset[str] = frozenset()
 
     @property
     def name(self) -> str:
@@ -83,6 +84,8 @@ class Mailbox:
                     troubles.append(trouble)
                     if closings != self._closings:
                         break
+            for folder in sorted(self._junk - set(self._settings.folders)):
+                self.remark("JUNK_NOT_WATCHED", folder)
             if troubles:
                 raise troubles[0]
 
@@ -213,6 +216,8 @@ class Mailbox:
         except SourceError:
             session.close()
             raise
+        if slot == self._settings.folders[0]:
+            self._junk = session.junk_folders()  # Once in each conversation about the first folder: it hardly changes.
         return session
 
     def _refuse_if_closed(self, closings: int) -> None:
@@ -302,8 +307,8 @@ class Mailbox:
         return self._looked_at.get(folder)
 
     def is_junk(self, folder: str) -> bool:
-        """Whether the folder is the one of the server's filter; wanted mail lands in it too."""
-        return is_junk_by_name(folder)
+        """Whether the folder is the filter's, by the server's word or by its name; wanted mail lands in it too."""
+        return folder in self._junk or is_junk_by_name(folder)
 
     @property
     def settles(self) -> bool:

@@ -84,6 +84,15 @@ def test_a_folder_with_a_vietnamese_name_is_read(server: Dovecot) -> None:
     assert arrival.source_key.startswith("Thư rác/")
 
 
+def test_a_real_server_tells_which_folder_is_its_filters(server: Dovecot) -> None:
+    """The mark is Dovecot's `special_use`; the folder's name says nothing."""
+    server.fill(mails(1), folder="Loc")
+    box = Mailbox(server.settings(folders=("INBOX", "Loc")))
+    arrivals = take(box, PlainMemory()).arrivals
+    box.close()
+    assert [[why.code for why in arrival.reasons] for arrival in arrivals] == [["FOUND_IN_JUNK"]]
+
+
 def test_a_missing_folder_is_a_remark_at_each_look_and_read_once_it_is_there(server: Dovecot) -> None:
     """Junk may be made by the first spam that comes."""
     box = Mailbox(server.settings(folders=("INBOX", "Junk")))

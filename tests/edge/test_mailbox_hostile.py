@@ -308,6 +308,25 @@ def test_a_mail_from_junk_says_so(server: ImapDouble) -> None:
     assert [[why.code for why in arrival.reasons] for arrival in arrivals] == [[], ["FOUND_IN_JUNK"], ["FOUND_IN_JUNK"]]
 
 
+@pytest.mark.parametrize("extended", [b"", b" LIST-EXTENDED"])
+def test_junk_is_known_by_the_servers_own_mark_whatever_its_name(server: ImapDouble, extended: bytes) -> None:
+    """RFC 6154: a filter's folder may be called anything; one that is not watched is told at each look."""
+    server.capabilities += b" SPECIAL-USE" + extended
+    server.special_use = {"INBOX": b"\\HasNoChildren", "Loc": b"\\Junk \\HasNoChildren", "Other": b"\\JUNK"}
+    for folder in ("INBOX", "Loc"):
+        server.put(MAILS[0], folder=folder)
+    box = Mailbox(server.settings(folders=("INBOX", "Loc")))
+    memory = PlainMemory()
+
+    arrivals = take(box, memory).arrivals
+
+    assert [[why.code for why in arrival.reasons] for arrival in arrivals] == [[], ["FOUND_IN_JUNK"]]
+    for _ in range(2):
+        assert [(why.code, why.detail) for why in box.remarks] == [("JUNK_NOT_WATCHED", "Other")]
+        take(box, memory)
+    box.close()
+
+
 def test_a_mail_without_internaldate_keeps_the_interval(server: ImapDouble, box: Mailbox) -> None:
     """Without the server's word only the two looks around its arrival are known."""
     memory = PlainMemory()

@@ -225,6 +225,9 @@ first_valid_gid = 1
 mail_max_userip_connections = 50
 namespace inbox {{
   inbox = yes
+  mailbox Loc {{
+    special_use = \\Junk
+  }}
 }}
 service anvil {{
   chroot =

@@ -58,6 +58,7 @@ class ImapDouble:
         self.capabilities = b"IMAP4rev1 AUTH=PLAIN"
         self.listing: Callable[[Conversation, bytes, list[int]], bool] | None = None
         self.permanent_flags = b"\\*"
+        self.special_use: dict[str, bytes] = {}
         self.commands: list[bytes] = []
         self.flags: dict[int, set[bytes]] = {}
         self._server: _Server | None = None
@@ -189,6 +190,11 @@ class Conversation:
         self.ok()
 
     def list_folders(self, arguments: bytes) -> None:
+        if arguments.startswith(b"(") and b"LIST-EXTENDED" not in self.double.capabilities:
+            self.say(self.tag + b" BAD no such option\r\n")
+            return
+        for name, use in self.double.special_use.items():
+            self.say(b'* LIST (%s) "/" "%s"\r\n' % (use, name.encode("ascii")))
         self.ok()
 
     def fetch(self, arguments: bytes) -> None:
