@@ -21,9 +21,10 @@ from intake.courier import SmtpCourier
 from intake.office import Office
 from intake.once import run_once
 from intake.sources.mailbox import Mailbox
-from intake.wiring import open_office
+from intake.wiring import open_ledger, open_office
 from storage.audit import audit
 from storage.records import LetterState
+from storage.vault import Vault
 from tests.faults.service import Service, prepare_service
 from tests.faults.world import PASSWORD_VARIABLE
 from tests.makers import IN_TIME
@@ -308,3 +309,89 @@ def test_once_says_in_words_that_postgresql_went_away_and_ends_with_3(postgres: 
             assert again.ends() == 0, again.said
             assert again.states() == ["filed"] * 3
         assert len(relay.mails) == 3
+
+
+LOST_LEASE = "the lock of this daemon was lost with its connection"
+
+
+def the_proof_holds(config: Path, *, filed: int) -> None:
+    """The ledger's log, blobs and sums hold, and each delivery stands there once."""
+    settings = load_settings(config)
+    ledger = open_ledger(settings)
+    report = audit(ledger.database, Vault.at(settings.vault.url))
+    assert (report.findings, report.deliveries) == ((), filed)
+    ledger.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("at_once", [True, False], ids=["as a crash", "in order"])
+def test_a_daemon_whose_postgresql_was_restarted_ends_in_words_and_its_manager_starts_it_again(
+    postgres: Postgres, tmp_path: Path, at_once: bool
+) -> None:
+    """Its lease died with the connection, so it ends with 3 and says so; the next start files and answers the rest."""
+
+    def restart(talk: Conversation, uid: int, mail: DoubleMail) -> None:
+        imap.answers.clear()
+        postgres.stop(at_once=at_once)
+        postgres.start()
+        imap_double.well(talk, uid, mail)
+
+    with ImapDouble() as imap, SmtpDouble() as relay:
+        imap.put(*three_mails())
+        for mail in imap.folders["INBOX"].mails.values():
+            mail.date = DATE
+        imap.answers[2] = restart
+        url = postgres.url(postgres.make_database())
+        config = prepare_service(tmp_path, smtp_port=relay.settings().port, imap_port=imap.port, database=url)
+        with Service(config, "run", "--no-console") as daemon:
+            assert daemon.ends() == 3
+            assert LOST_LEASE in daemon.said
+            assert "Remedy: The service stops and its manager starts it again" in daemon.said
+            assert "Traceback" not in daemon.said
+        with Service(config, "run", "--no-console") as again:
+            again.until(lambda: again.states() == ["filed"] * 3 and len(relay.mails) == 3, "all filed and answered")
+            assert again.stops() == 0
+        the_proof_holds(config, filed=3)
+        to = Counter(line for mail in relay.mails for line in mail.splitlines() if line.startswith(b"To:"))
+        assert to == {f"To: {agency}@binhthuan.example".encode(): 1 for agency in AGENCIES}
+
+
+@pytest.mark.postgres
+def test_a_letter_under_way_while_postgresql_goes_away_waits_for_a_person_and_never_leaves_twice(
+    postgres: Postgres, tmp_path: Path
+) -> None:
+    """The relay has it and the ledger could not be told: at the next start it is in doubt."""
+    replies = Stopping(postgres)
+    with ImapDouble() as imap, SmtpDouble(replies=replies) as relay:
+        imap.put(three_mails()[0])
+        imap.folders["INBOX"].mails[1].date = DATE
+        url = postgres.url(postgres.make_database())
+        config = prepare_service(tmp_path, smtp_port=relay.settings().port, imap_port=imap.port, database=url)
+        with Service(config, "run", "--no-console") as daemon:
+            assert daemon.ends() == 3
+            assert LOST_LEASE in daemon.said
+            assert "Traceback" not in daemon.said
+        postgres.start()
+        with Service(config, "run", "--no-console", now="2019-09-13T10:00:00+07:00") as again:
+            again.until_said("letters_in_doubt")
+            again.until_said("started")
+            assert again.stops() == 0
+        settings = load_settings(config)
+        ledger = open_ledger(settings)
+        assert len(ledger.letters.in_state(LetterState.IN_DOUBT)) == len(relay.mails) == 1
+        ledger.close()
+        the_proof_holds(config, filed=1)
+
+
+class Stopping(dict[str, bytes]):
+    """Replies of a relay during whose one answer to a whole mail the database goes away."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        super().__init__()
+        self._postgres = postgres
+
+    def get(self, step: str, default: bytes | None = None) -> bytes | None:  # type: ignore[override]
+        """Stop it before the answer to the end mark."""
+        if step == "end":
+            self._postgres.stop(at_once=True)
+        return default
