@@ -352,6 +352,27 @@ def test_an_answer_by_an_unauthorised_responder_says_nothing(who) -> None:  # ty
     assert by_answer(answer).revocation is Revocation.UNKNOWN
 
 
+def test_nobody_vouches_for_the_own_certificate() -> None:
+    """A signer whom the issuer made a responder, too, still says nothing of himself, nor of another one of his key."""
+    purposes = extension("2.5.29.37", seq(encode_oid("1.3.6.1.5.5.7.3.9"), encode_oid("1.3.6.1.5.5.7.3.4")))
+    signer = certify(
+        "Người ký", ec_key(61), office().authority, extensions=(key_usage(0, 1), purposes, NO_CHECK), serial=6101
+    )
+    twin = certify("Người ký", ec_key(61), office().authority, extensions=(key_usage(0, 1),), serial=6102)
+    for certificate in (signer, twin):
+        answer = ocsp_answer(signer, certificate, office().authority, next_update=NOW + DAY)
+        lists = (revocation_list(office().root),)
+        assert judge(certificate, crls=lists, ocsps=(answer,)).revocation is Revocation.UNKNOWN
+
+
+def test_an_answer_from_before_the_certificate_says_nothing() -> None:
+    """What did not exist yet cannot have been known to be good."""
+    late = certify("Người mới", ec_key(62), office().authority, since=NOW - DAY, serial=6200)
+    answer = ocsp_answer(office().authority, late, office().authority, this_update=NOW - 2 * DAY, next_update=NOW + DAY)
+    lists = (revocation_list(office().root),)
+    assert judge(late, crls=lists, ocsps=(answer,)).revocation is Revocation.UNKNOWN
+
+
 def test_an_answer_of_revoked_counts_from_its_day() -> None:
     """Revoked before the moment is revoked, after it is not."""
     office_ = office()
