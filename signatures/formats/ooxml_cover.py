@@ -63,6 +63,8 @@ _THUMBNAIL = _PACKAGE + "metadata/thumbnail"
 _CUSTOM_XML = (_OFFICE + "customXml", _STRICT + "customXml")
 _CUSTOM_XML_PROPS = (_OFFICE + "customXmlProps", _STRICT + "customXmlProps")
 _CUSTOM_XML_PROPS_TYPE = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
+_ITEM = re.compile(r"/customxml/item\d{1,4}\.xml")
+_ITEM_PROPS = re.compile(r"/customxml/itemprops\d{1,4}\.xml")
 _VIEW_PROPS = (_OFFICE + "viewProps", _STRICT + "viewProps")
 _PRES_PROPS = (_OFFICE + "presProps", _STRICT + "presProps")
 
@@ -260,7 +262,7 @@ class _Walk:
         """
         Whether this relationship and its target may stay unsigned, and mark the target so.
 
-        Besides properties and thumbnail, three kinds of parts which Office left unsigned in genuine files (2007, 2010):
+        Besides properties and thumbnail, kinds of parts which Office and POI leave unsigned in genuine files:
 
         customXml: data for add-ins and for bound content controls. It shows only where a signed Word part binds a
         control to it or cites a source from it (`note_bound_data` looks for both), or in a workbook with a data
@@ -283,6 +285,9 @@ class _Walk:
                 fine = one.type in _PROPERTIES and _PROPERTIES[one.type] == content_type and alone
         elif one.type in _CUSTOM_XML:
             fine = self._custom_xml_is_inert(source, one.target, content_type)
+        elif one.type in _CUSTOM_XML_PROPS and _ITEM.fullmatch(self._package.key(source)):
+            # Signers that sign the item itself leave its identifier out; `note_bound_data` looks for its use.
+            fine = self._is_item_props(one)
         elif source == self._main and self._kind == "slides" and one.type in _VIEW_PROPS:
             fine = content_type == _SLIDES + "viewProps+xml" and self._points_only_to_signed(one.target)
         elif source == self._main and self._kind == "slides" and one.type in _EDITING_LOGS:
@@ -303,7 +308,7 @@ class _Walk:
     def _custom_xml_is_inert(self, source: str, target: str, content_type: str) -> bool:
         if source != self._main or content_type not in ("application/xml", "text/xml"):
             return False
-        if not re.fullmatch(r"/customxml/item\d{1,4}\.xml", self._package.key(target)):
+        if not _ITEM.fullmatch(self._package.key(target)):
             return False
         if self._kind == "sheet" and any(
             self._package.content_type(name) == _SHEET + "connections+xml" for name in self._package.names
@@ -311,15 +316,19 @@ class _Walk:
             return False
         found = []
         for one in self._package.relationships(target):
-            part = one.target or ""
-            fits = one.type in _CUSTOM_XML_PROPS and not one.external and self._package.has(part)
-            fits = fits and self._package.content_type(part) == _CUSTOM_XML_PROPS_TYPE
-            fits = fits and re.fullmatch(r"/customxml/itemprops\d{1,4}\.xml", self._package.key(part)) is not None
-            if not fits or self._package.has(rels_name(part)):
+            if not self._is_item_props(one):
                 return False
-            found.append(self._package.key(part))
+            found.append(self._package.key(one.target or ""))
         self._tolerated_parts.update(found)
         return True
+
+    def _is_item_props(self, one: Relationship) -> bool:
+        """Whether the relationship leads to the identifier of a custom XML item, under the name Office gives it."""
+        part = one.target or ""
+        fits = one.type in _CUSTOM_XML_PROPS and not one.external and self._package.has(part)
+        fits = fits and self._package.content_type(part) == _CUSTOM_XML_PROPS_TYPE
+        fits = fits and _ITEM_PROPS.fullmatch(self._package.key(part)) is not None
+        return fits and not self._package.has(rels_name(part))
 
     def _points_only_to_signed(self, source: str) -> bool:
         return all(

@@ -16,6 +16,7 @@ from intake.demo.ooxml_signing import with_dsig
 from intake.demo.xml_signing import DSIG, reference, signature_xml, signed_info
 from tests.makers_ooxml import (
     OFFICE_RELS,
+    PACKAGE_RELS,
     WORD,
     WORD_TYPE,
     Parts,
@@ -131,13 +132,15 @@ def another_certificate_bound() -> bytes:
     return packed(signed(word_parts(), bound_certificate=a_signer("Kẻ khác")[0]))
 
 
+BOUND_CONTROL = (
+    '<w:sdt><w:sdtPr><w:dataBinding w:xpath="/x" w:storeItemID="{1}"/></w:sdtPr>'
+    "<w:sdtContent><w:p><w:r><w:t>95,2</w:t></w:r></w:p></w:sdtContent></w:sdt>"
+)
+
+
 def bound_control(where: str = "customXml") -> bytes:
     """A signed content control takes its text from unsigned data when the file is opened."""
-    control = (
-        '<w:sdt><w:sdtPr><w:dataBinding w:xpath="/x" w:storeItemID="{1}"/></w:sdtPr>'
-        "<w:sdtContent><w:p><w:r><w:t>95,2</w:t></w:r></w:p></w:sdtContent></w:sdt>"
-    )
-    parts = word_parts(body=control)
+    parts = word_parts(body=BOUND_CONTROL)
     if where == "customXml":
         parts = with_custom_xml(parts)
     return packed(signed(parts, leave_out=("/customXml/item1.xml",)))
@@ -185,6 +188,18 @@ def second_name() -> bytes:
                 entry.extra = struct.pack("<2H", 0x7075, len(field)) + field
             archive.writestr(entry, octets)
     return out.getvalue()
+
+
+def with_item_props(body: str = "") -> Parts:
+    """A custom XML item with its identifier beside it."""
+    parts = with_custom_xml(word_parts(body=body) if body else word_parts())
+    parts["customXml/itemProps1.xml"] = b'<ds:datastoreItem xmlns:ds="urn:ds" ds:itemID="{1}"/>'
+    parts["customXml/_rels/item1.xml.rels"] = (
+        f'<Relationships xmlns="{PACKAGE_RELS}"><Relationship Id="rId1" Type="{OFFICE_RELS}/customXmlProps" '
+        'Target="itemProps1.xml"/></Relationships>'
+    ).encode()
+    kind = "application/vnd.openxmlformats-officedocument.customXmlProperties+xml"
+    return with_type(parts, "/customXml/itemProps1.xml", kind)
 
 
 def with_long_term_papers() -> bytes:
@@ -287,6 +302,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     # Unsigned data that signed text shows.
     "content-control-bound-to-unsigned-data": (bound_control, "indeterminate"),
     "content-control-bound-to-properties": (lambda: bound_control("properties"), "indeterminate"),
+    "content-control-bound-by-unsigned-identifier": (lambda: packed(signed(with_item_props(BOUND_CONTROL), leave_out=("/customXml/itemProps1.xml",))), "indeterminate"),
     "custom-xml-under-another-name": (lambda: packed(signed(with_custom_xml(word_parts(), "word/people.xml"), leave_out=("/word/people.xml",))), "indeterminate"),
     "slides-left-out-of-the-show": (lambda: packed(signed(slide_parts("<p:showPr><p:sldRg st='1' end='1'/></p:showPr>"), leave_out=("/ppt/presProps.xml",))), "indeterminate"),
     "second-signature-broken": (lambda: packed(replaced(signed(signed(word_parts()), by="Giám đốc"), "_xmlsignatures/sig2.xml", b"<SignatureValue>", b"<SignatureValue>AAAA")), "failed"),
@@ -303,6 +319,7 @@ LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "signed-with-useless-time-stamp": (lambda: packed(signed(word_parts(), stamp=lambda octets: time_stamp(octets, of=b"x"))), "passed"),
     "signed-with-long-term-papers": (with_long_term_papers, "passed"),
     "signed-signature-line": (with_signature_line, "passed"),
+    "custom-xml-signed-its-identifier-not": (lambda: packed(signed(with_item_props(), leave_out=("/customXml/itemProps1.xml",))), "passed"),
     "signed-sheet-with-custom-xml": (lambda: packed(signed(with_custom_xml(sheet_parts(), rels="xl/_rels/workbook.xml.rels"))), "passed"),
     "signed-slides-with-custom-xml": (lambda: packed(signed(with_custom_xml(slide_parts(), rels="ppt/_rels/presentation.xml.rels"))), "passed"),
     "signed-twice": (lambda: packed(signed(signed(word_parts()), by="Giám đốc")), "passed"),
