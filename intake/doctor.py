@@ -7,7 +7,6 @@ import smtplib
 import ssl
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from config.errors import OfficeError
 from config.isolation import MiB
@@ -18,6 +17,7 @@ from intake.office import Rules
 from intake.ports import Memory
 from intake.revocation_data import FETCH_EVERY_HOURS
 from intake.scanner import Scanner
+from intake.sources.system_clock import is_synchronised
 from intake.steps.archive_library import library_is_there
 from intake.wiring import SOURCES
 from signatures.trust import check as check_trust
@@ -28,8 +28,6 @@ from storage.queries import LogFilter, Queries
 from storage.records import LetterState, State
 from storage.vault import Vault
 
-# Linux keeps these files while a time service has the clock in hand (systemd-timesyncd, chrony, ntpsec).
-CLOCK_SIGNS = (Path("/run/systemd/timesync/synchronized"), Path("/run/chrony/chronyd.pid"), Path("/run/ntpd.pid"))
 # A silence this long after the schedule says that the daemon is not running or the source hangs.
 SILENCE = timedelta(minutes=15)
 
@@ -161,7 +159,7 @@ def _archives() -> HealthLine:
 
 
 def _clock(now: datetime) -> HealthLine:
-    if any(one.exists() for one in CLOCK_SIGNS):
+    if is_synchronised():
         return HealthLine("clock", True, f"đồng bộ; bây giờ là {now.isoformat(timespec='seconds')}")
     return HealthLine(
         "clock",

@@ -19,6 +19,7 @@ from intake.sources.folder_listing import PROCESSED, FoundFile, Group, Listing, 
 from intake.sources.folder_moment import Sighting, moment_of
 from intake.sources.folder_ready import looks_whole
 from intake.sources.manifest import MAX_MANIFEST_OCTETS, Manifest, ManifestInvalid, read_manifest
+from intake.sources.system_clock import clock_state
 from storage.records import Arrival, Channel, ClockReading, Delivery, Why
 
 # Larger than any document we verify; beyond it only the list of names and digests is stored and a person is asked.
@@ -457,7 +458,7 @@ class _Item:
                 ClockReading("file_changed", group.changed_at),
                 ClockReading("not_there_at", sighting.not_there_at),
                 ClockReading("first_listed", sighting.first),
-                ClockReading("first_seen", seen_at),
+                ClockReading("first_seen", seen_at, clock_state()),
             ),
             reasons=tuple(reasons),
         )

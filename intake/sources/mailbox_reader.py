@@ -13,6 +13,7 @@ from intake.sources.imap_connect import ConnectionLost
 from intake.sources.imap_cursor import Cursor, Hole
 from intake.sources.imap_listing import MailRow
 from intake.sources.imap_session import ImapSession
+from intake.sources.system_clock import clock_state
 from storage.records import Arrival, Channel, ClockReading, Why
 
 # Three times the largest mail that common servers let in (50 MB). Beyond it only the headers are stored: a person
@@ -325,7 +326,7 @@ class WaitingMail:
             received_at, received_by = seen_at, "listing-interval" if earliest else "first-seen"
             clocks.append(ClockReading("not_there_at", earliest))
             reasons.append(Why("INTERNALDATE_MISSING"))
-        clocks.append(ClockReading("first_seen", seen_at))
+        clocks.append(ClockReading("first_seen", seen_at, clock_state()))
         return Arrival(
             source=self._reader.source_name,
             source_key=self._key,

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import ssl
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from imapclient import IMAPClient
 
 from intake.ports import Stored
 from intake.sources.mailbox import Mailbox
@@ -164,12 +167,9 @@ def test_a_server_that_is_killed_while_mails_are_brought_loses_and_doubles_none(
 
 def test_colleagues_who_delete_and_move_meanwhile_do_not_disturb(server: Dovecot) -> None:
     """Another client expunges half of the folder while it is being read; the rest is brought, and nothing twice."""
-    from imapclient import IMAPClient
-
     contents = mails(40)
     server.fill(contents)
-    settings = server.settings()
-    box = Mailbox(settings)
+    box = Mailbox(server.settings())
     memory = PlainMemory()
     count = 0
 
@@ -177,12 +177,7 @@ def test_colleagues_who_delete_and_move_meanwhile_do_not_disturb(server: Dovecot
         nonlocal count
         count += 1
         if count == 5:
-            import ssl
-
-            context = ssl.create_default_context(cafile=settings.ca_file)
-            with IMAPClient("127.0.0.1", settings.port, ssl_context=context, timeout=10) as client:
-                client.plain_login(settings.user, settings.password.reveal())
-                client.select_folder("INBOX")
+            with colleague(server) as client:
                 client.delete_messages(list(range(21, 41)))
                 client.expunge()
 
@@ -191,6 +186,33 @@ def test_colleagues_who_delete_and_move_meanwhile_do_not_disturb(server: Dovecot
     box.close()
     assert set(contents[:20]) <= set(taken.bodies)
     assert len(taken.bodies) == len(set(taken.bodies))
+
+
+@contextmanager
+def colleague(server: Dovecot) -> Iterator[IMAPClient]:
+    """Another client in the same mailbox."""
+    settings = server.settings()
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    with IMAPClient("127.0.0.1", settings.port, ssl_context=context, timeout=10) as client:
+        client.plain_login(settings.user, settings.password.reveal())
+        client.select_folder("INBOX")
+        yield client
+
+
+def test_a_mail_that_a_colleague_read_first_is_brought_and_stays_as_it_was(server: Dovecot) -> None:
+    """The Seen flag is whoever opened the mail; it neither hides one from us nor is set by us (intake lessons, 4)."""
+    server.fill(mails(2))
+    with colleague(server) as client:
+        first, second = client.search("ALL")
+        client.add_flags([first], [b"\\Seen"])
+    box = Mailbox(server.settings())
+
+    assert len(take(box, PlainMemory()).arrivals) == 2
+
+    box.close()
+    with colleague(server) as client:
+        flags = client.get_flags([first, second])
+    assert (b"\\Seen" in flags[first], b"\\Seen" in flags[second]) == (True, False)
 
 
 def test_a_large_mail_is_streamed(server: Dovecot) -> None:

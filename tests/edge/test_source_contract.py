@@ -186,6 +186,23 @@ def test_an_arrival_names_its_moment_and_witness(place: Place, source: Source) -
     assert {clock.name: clock.at for clock in arrival.clocks}["first_seen"] == NOW
 
 
+def test_beside_the_hour_of_the_look_stands_whether_our_clock_was_kept_right(
+    place: Place, source: Source, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A reading is worth what its clock is: an auditor sees if a time service had this machine's in hand."""
+    sign = tmp_path / "synchronized"
+    monkeypatch.setattr("intake.sources.system_clock.CLOCK_SIGNS", (sign,))
+    memory = PlainMemory()
+    place.add(1)
+    before = take(source, memory).arrivals
+    sign.touch()
+    place.add(2)
+    after = take(source, memory).arrivals
+
+    told = [clock.detail for one in (*before, *after) for clock in one.clocks if clock.name == "first_seen"]
+    assert told == ["system clock not known to be synchronised", "system clock synchronised"]
+
+
 def test_looking_and_settling_change_nothing_with_leave(place: Place, source: Source) -> None:
     """Colleagues work in the same mailbox; a read-only share must do."""
     for number in range(3):

@@ -164,6 +164,26 @@ def test_a_draft_that_was_sent_first_gives_way_to_the_agencys_own_form(small_off
 # 1. Nothing is lost or counted twice ------------------------------------------------
 
 
+def test_a_message_id_is_no_identity(small_office: SmallOffice) -> None:
+    """An id that a program gives twice, or not at all, swallows nobody's form (intake lessons, 13)."""
+    same = "<same@x>"
+    small_office.mailbox.put(a_mail(a_signed_form(), message_id=same))
+    small_office.mailbox.put(a_mail(a_signed_form("Sở Tài chính"), sender="stc@binhthuan.example", message_id=same))
+    without = a_mail(a_signed_form(version=1), message_id=same).replace(b"Message-ID: " + same.encode() + b"\n", b"")
+    assert b"Message-ID" not in without
+    small_office.mailbox.put(without, IN_TIME + HOUR)
+
+    run_once(small_office.office)
+
+    found = in_order(small_office)
+    assert [(one.state, one.agency) for one in found] == [
+        (State.FILED, "snv"),
+        (State.FILED, "stc"),
+        (State.FILED, "snv"),
+    ]
+    assert len({one.receipt_no for one in found}) == len(small_office.courier.carried) == 3
+
+
 def test_the_repaired_form_is_not_hidden_behind_its_unsigned_first_sending(small_office: SmallOffice) -> None:
     """The same PDF again, now with its signature beside it: filed, and not linked to what was held."""
     form = a_form()

@@ -395,6 +395,14 @@ def test_a_signed_scan_of_an_agency_that_filed_nothing_is_held() -> None:
     assert (decision.state, codes(decision)) == (State.HELD, {"TEXT_UNREADABLE"})
 
 
+def test_a_locked_form_is_kept_in_time_and_an_open_copy_is_asked_for() -> None:
+    """Stored and counted as received; the agency can repair it by itself (intake lessons, 24)."""
+    locked = a_report(verdict=Verdict.UNSUPPORTED, signatures=(), reasons=(Reason("PDF_ENCRYPTED", ""),))
+    decision = ask(examination=an_examination(a_file(locked)), recognition=a_recognition(signed_by=()))
+
+    assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, {"FORM_ENCRYPTED"})
+
+
 def test_last_years_form_is_held_and_can_be_repaired() -> None:
     """The year in the form's own title decides."""
     file = a_file(form=FormFacts(False, "PHIẾU ĐÁNH GIÁ năm 2018", year=2018))
