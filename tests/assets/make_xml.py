@@ -196,6 +196,7 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "transform-xpath": (lambda: over_element(f"<goi>{MOVED}{{}}</goi>", transforms=transform("http://www.w3.org/TR/1999/REC-xpath-19991116", "<XPath>true()</XPath>")), "failed"),
     "transform-unknown": (lambda: over_element(f"<goi>{MOVED}{{}}</goi>", transforms=transform("urn:khac")), "failed"),
     "transform-twice": (lambda: over_element(f"<goi>{MOVED}{{}}</goi>", transforms=transform(C14N) * 2), "failed"),
+    "xml-base-above-the-signed-element": (lambda: over_element(f'<goi xml:base="http://khac.example/">{MOVED}{{}}</goi>', transforms=transform("http://www.w3.org/2006/12/xml-c14n11")), "failed"),
     # The document type, comments.
     "doctype": (lambda: "<!DOCTYPE phieu>" + signed(), "failed"),
     "doctype-with-entity": (lambda: '<!DOCTYPE phieu [<!ENTITY d "99,9">]>' + signed().replace("95,2", "&d;"), "failed"),
@@ -209,6 +210,7 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "properties-changed": (lambda: signed().replace("<xd:SigningTime>2019", "<xd:SigningTime>2018"), "failed"),
     "properties-not-referenced": (lambda: signed(xades=False).replace("</Signature>", '<Object><xd:QualifyingProperties xmlns:xd="http://uri.etsi.org/01903/v1.3.2#" Target="#Signature-1"><xd:SignedProperties Id="p"/></xd:QualifyingProperties></Object></Signature>'), "indeterminate"),
     "properties-referenced-without-type": (lambda: _retyped(""), "not passed"),
+    "properties-referenced-twice": (lambda: _properties_referenced_twice(), "indeterminate"),
     "properties-of-another-signature": (lambda: signed().replace('Target="#Signature-1"', 'Target="#Signature-2"'), "indeterminate"),
     # Manifest.
     "manifest-entry-missing": (lambda: with_manifest(missing=True), "indeterminate"),
@@ -259,10 +261,22 @@ LAWFUL: dict[str, tuple[Callable[[], str], str]] = {
 
 def _retyped(kind: str) -> str:
     """The signed properties referenced without their Type, all else sound."""
+    return _signed_anew(lambda info: info.replace(' Type="http://uri.etsi.org/01903#SignedProperties"', kind))
+
+
+def _properties_referenced_twice() -> str:
+    def doubled(info: str) -> str:
+        own = info[info.index('<Reference URI="#SignedProperties-1"') : info.index("</SignedInfo>")]
+        return info.replace("</SignedInfo>", f"{own}</SignedInfo>")
+
+    return _signed_anew(doubled)
+
+
+def _signed_anew(change: Callable[[str], str]) -> str:
+    """The usual signed document, its SignedInfo changed and signed again."""
     certificate, key = a_signer()
     text = signed()
-    info = text[text.index("<SignedInfo>") : text.index("</SignedInfo>") + len("</SignedInfo>")]
-    info = info.replace(' Type="http://uri.etsi.org/01903#SignedProperties"', kind)
+    info = change(text[text.index("<SignedInfo>") : text.index("</SignedInfo>") + len("</SignedInfo>")])
     made = signature_xml(
         info.replace("<SignedInfo>", f'<SignedInfo xmlns="{DSIG}">'),
         key,

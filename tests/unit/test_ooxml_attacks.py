@@ -188,3 +188,53 @@ def test_a_list_longer_than_any_real_one_is_refused() -> None:
     report = integrity(packed(parts))
     assert report.verdict is Verdict.FAILED
     assert codes(report) & {"XML_TOO_LARGE", "OOXML_TOO_LARGE"}
+
+
+VBA = "http://schemas.microsoft.com/office/2006/relationships/"
+
+
+def with_macros(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """The parts with macros, and with the signature that the macro editor puts over those alone."""
+    found = with_relationship(parts, RELS, f"{VBA}vbaProject", "vbaProject.bin")
+    found["word/vbaProject.bin"] = b"m"
+    found["word/_rels/vbaProject.bin.rels"] = (
+        f'<Relationships xmlns="{PACKAGE_RELS}"><Relationship Id="rId1" Type="{VBA}vbaProjectSignature" '
+        'Target="vbaProjectSignature.bin"/></Relationships>'
+    ).encode()
+    found["word/vbaProjectSignature.bin"] = b"s"
+    found = with_type(found, "/word/vbaProject.bin", "application/vnd.ms-office.vbaProject")
+    return with_type(found, "/word/vbaProjectSignature.bin", "application/vnd.ms-office.vbaProjectSignature")
+
+
+def with_object(parts: dict[str, bytes]) -> dict[str, bytes]:
+    """The parts with an embedded object."""
+    found = with_relationship(parts, RELS, "oleObject", "embeddings/oleObject1.bin")
+    kind = "application/vnd.openxmlformats-officedocument.oleObject"
+    return with_type({**found, "word/embeddings/oleObject1.bin": b"o"}, "/word/embeddings/oleObject1.bin", kind)
+
+
+@pytest.mark.parametrize(
+    ("parts", "code"),
+    [
+        pytest.param(with_macros(word_parts()), "OOXML_MACROS", id="macros"),
+        pytest.param(with_macros(word_parts()), "OOXML_MACRO_SIGNATURE", id="their signature"),
+        pytest.param(with_object(word_parts()), "OOXML_EMBEDDED_OBJECT", id="an object"),
+        pytest.param(
+            with_relationship(word_parts(), RELS, "image", "http://khac.example/a.png", "External"),
+            "OOXML_EXTERNAL_CONTENT",
+            id="a picture from elsewhere",
+        ),
+    ],
+)
+def test_what_a_clerk_should_know_is_told_and_does_not_decide(parts: dict[str, bytes], code: str) -> None:
+    """Macros, objects and links that were signed with the document are reported."""
+    report = integrity(packed(signed(parts)))
+    assert report.verdict is Verdict.PASSED
+    assert code in codes(report)
+
+
+def test_a_signature_over_macros_is_none_over_the_document() -> None:
+    """Only the macros are signed: the document is unsigned, and the macros' signature is named."""
+    report = integrity(packed(with_macros(word_parts())))
+    assert report.verdict is Verdict.UNSIGNED
+    assert "OOXML_MACRO_SIGNATURE" in codes(report)
