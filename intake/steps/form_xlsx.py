@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ MAX_COLUMNS = 50
 MAX_TEXT = 8_000
 # What a workbook may unpack to before it is opened at all: the library holds every shared string.
 MAX_UNPACKED_BYTES = 64 * 1024 * 1024
+# A document type, which no part of a workbook may have (ECMA-376, part 2, 8.1.4): the library's parser would expand
+# its entities. Written in one octet a letter, or in two as UTF-16 does.
+_DOCUMENT_TYPE = re.compile(rb"<!DOCTYPE|<\0!\0D\0O\0C\0T\0Y\0P\0E|\0<\0!\0D\0O\0C\0T\0Y\0P\0E")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +45,9 @@ def read_xlsx(data: bytes, catalogue: Catalogue) -> SheetFields:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         if sum(one.file_size for one in archive.infolist()) > MAX_UNPACKED_BYTES:
             raise ValueError(f"the workbook unpacks to more than {MAX_UNPACKED_BYTES} bytes")
+        for one in archive.infolist():
+            if _DOCUMENT_TYPE.search(archive.read(one)) is not None and not one.filename.startswith("xl/media/"):
+                raise ValueError(f"{one.filename[:60]} has a document type")
     book = openpyxl.load_workbook(io.BytesIO(data), read_only=True, data_only=True, keep_links=False)
     try:
         rows = list(_rows(book))
