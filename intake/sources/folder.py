@@ -6,24 +6,20 @@ import hashlib
 import json
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime, timedelta
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from config.settings import FolderSource
-from intake.ports import ByteSink, Memory, SourceError, Stored, Waiting
-from intake.sources.bundles import BundleFile, ContentChanged, write_bundle
+from intake.ports import Memory, SourceError, Waiting
 from intake.sources.folder_aside import put_aside
 from intake.sources.folder_diary import LISTING, Diary, Seen
+from intake.sources.folder_item import FolderItem, Reading, inside, is_large
 from intake.sources.folder_listing import PROCESSED, FoundFile, Group, Listing, list_folder, read_plain
-from intake.sources.folder_moment import Sighting, moment_of
+from intake.sources.folder_moment import Sighting
 from intake.sources.folder_ready import looks_whole
 from intake.sources.manifest import MAX_MANIFEST_OCTETS, Manifest, ManifestInvalid, read_manifest
-from intake.sources.system_clock import clock_state
-from storage.records import Arrival, Channel, ClockReading, Delivery, Why
-
-# Larger than any document we verify; beyond it only the list of names and digests is stored and a person is asked.
-LARGEST_GROUP_OCTETS = 500 * 1000 * 1000
+from storage.records import Delivery, Why
 
 # Between the two glances of one look: a writer that pauses longer than this at a point where its file
 # happens to be whole is waited for no more.
@@ -65,6 +61,7 @@ class ExportFolder:
         self._taken: dict[str, Group] = {}
         self._known: set[str] = set()
         self._digests: dict[str, tuple[int, int, int, int, str]] = {}
+        self.reading = Reading(settings.name, self._root, self._digest, self._check)
 
     @property
     def name(self) -> str:
@@ -156,7 +153,7 @@ class ExportFolder:
                 continue
             self._taken[key] = group
             if not self._is_known(key, memory):
-                yield _Item(self, group, key, manifest, verdict, sighting)
+                yield FolderItem(self.reading, group, key, manifest, verdict, sighting)
             if not self._is_known(key, memory):
                 still_waiting.add(group.mark)
             else:
@@ -232,7 +229,7 @@ class ExportFolder:
             return () if at_rest else None
         if manifest is None:
             return flaws if at_rest or group.is_marked else None
-        names = {_inside(group, one): one for one in group.files}
+        names = {inside(group, one): one for one in group.files}
         missing = [one.name for one in manifest.files if one.name not in names]
         wrong = [
             one.name
@@ -269,7 +266,7 @@ class ExportFolder:
         if group.shape in ("edxml", "lone"):
             digest = self._digest(group.files[0])
         else:
-            lines = [f"{_inside(group, one)}\0{self._digest(one)}\n" for one in group.files]
+            lines = [f"{inside(group, one)}\0{self._digest(one)}\n" for one in group.files]
             digest = hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
         return f"{group.label}@{digest}"
 
@@ -330,7 +327,7 @@ class ExportFolder:
             self._remark("SETTLE_NOT_POSSIBLE", group.label)
 
     def _put_aside(self, group: Group) -> None:
-        if self._settings.settle != "move" or group.octets > LARGEST_GROUP_OCTETS:
+        if self._settings.settle != "move" or is_large(group):
             return
         try:
             put_aside(self._root, group)
@@ -346,128 +343,5 @@ class ExportFolder:
             self._remarks.append(remark)
 
 
-class _Item:
-    """One finished thing."""
-
-    def __init__(
-        self,
-        source: ExportFolder,
-        group: Group,
-        key: str,
-        manifest: Manifest | None,
-        flaws: tuple[Why, ...],
-        sighting: Sighting,
-    ) -> None:
-        self._source = source
-        self._group = group
-        self._key = key
-        self._manifest = manifest
-        self._flaws = flaws
-        self._sighting = sighting
-
-    @property
-    def key(self) -> str:
-        """Path and digest of the content."""
-        return self._key
-
-    def fetch(self, into: ByteSink) -> None:
-        """
-        Stream the file as it is, or the group as one bundle (intake/sources/bundles.py).
-
-        Raises SourceError when it cannot be read, or is no longer what was listed: the next look sees it anew.
-        """
-        try:
-            self._write(into)
-        except ContentChanged as cause:
-            raise SourceError(
-                f"{self._source.name}: {cause} changed while it was read",
-                remedy="The next look brings it once it is at rest.",
-            ) from cause
-        except OSError as cause:
-            raise SourceError(
-                f"{self._source.name}: {self._group.label} cannot be read: {cause.strerror or cause}",
-                remedy="Check that the service may read it and that the share is well; the next look tries again.",
-            ) from cause
-
-    def _write(self, into: ByteSink) -> None:
-        group, source = self._group, self._source
-        if group.shape in ("edxml", "lone") and not self._is_large:
-            one = group.files[0]
-            digest = hashlib.sha256()
-            for chunk in self._chunks(one)():
-                into.write(chunk)
-                digest.update(chunk)
-            if digest.hexdigest() != source._digest(one):
-                raise ContentChanged(one.label)
-            return
-        files = [
-            BundleFile(_inside(group, one), one.size, source._digest(one), one.modified_at, self._chunks(one))
-            for one in group.files
-        ]
-        write_bundle(
-            into,
-            "manifest" if group.shape == "manifest" else "bare",
-            group.label,
-            files,
-            with_content=not self._is_large,
-        )
-
-    def _chunks(self, one: FoundFile) -> Callable[[], Iterator[bytes]]:
-        def read() -> Iterator[bytes]:
-            for chunk in read_plain(self._source._root, one.path):
-                self._source._check()
-                yield chunk
-
-        return read
-
-    @property
-    def _is_large(self) -> bool:
-        return self._group.octets > LARGEST_GROUP_OCTETS
-
-    def arrival(self, stored: Stored, seen_at: datetime) -> Arrival:
-        """
-        Say what the folder knows: the moment by the rule for folder items, and every clock that was read.
-
-        Where only an interval is known, `received_at_earliest` opens it and `received_at` closes it; the clocks
-        `not_there_at` and `first_listed` hold the same two.
-        """
-        group, manifest, sighting = self._group, self._manifest, self._sighting
-        is_systems_own = group.is_systems_own and (group.shape == "edxml" or manifest is not None)
-        stamped_at = manifest.received_at if manifest is not None and is_systems_own else None
-        moment = moment_of(sighting, group.modified_at, stamped_at)
-        reasons = list(self._flaws)
-        if is_systems_own:
-            reasons.append(Why("SYSTEM_PACKAGE", group.shape))
-        if self._is_large:
-            reasons.append(Why("OVERSIZE", f"{group.octets} > {LARGEST_GROUP_OCTETS}"))
-        return Arrival(
-            source=self._source.name,
-            source_key=self._key,
-            channel=Channel.QLVB,
-            received_at=moment.at,
-            received_by=moment.witness,
-            received_at_earliest=moment.earliest,
-            seen_at=seen_at,
-            sha256=stored.sha256,
-            size=stored.size,
-            name=PurePosixPath(group.label).name,
-            sender=manifest.sender if manifest else "",
-            subject=manifest.subject if manifest else "",
-            clocks=(
-                ClockReading("file_time", group.modified_at, group.label),
-                ClockReading("file_changed", group.changed_at),
-                ClockReading("not_there_at", sighting.not_there_at),
-                ClockReading("first_listed", sighting.first),
-                ClockReading("first_seen", seen_at, clock_state()),
-            ),
-            reasons=tuple(reasons),
-        )
-
-
 def _short(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()[:32]
-
-
-def _inside(group: Group, file: FoundFile) -> str:
-    """Return a file's name relative to its group."""
-    return file.label.removeprefix(group.base + "/") if group.base else file.label

@@ -18,6 +18,7 @@ import pytest
 from config.settings import FolderSource
 from intake.ports import SourceError
 from intake.sources import folder as folder_module
+from intake.sources import folder_item as item_module
 from intake.sources.folder import ExportFolder
 from intake.sources.folder_listing import read_plain
 from tests.makers_sources import NOW, PlainMemory, Sink, Taken, delivery_of, take
@@ -506,7 +507,7 @@ def test_settling_twice_and_late_is_harmless(export: Export) -> None:
 
 def test_a_group_that_is_too_large_is_recorded_by_its_list(export: Export, monkeypatch: pytest.MonkeyPatch) -> None:
     """Names, sizes and digests are kept, the content stays where it is, and a person is asked."""
-    monkeypatch.setattr(folder_module, "LARGEST_GROUP_OCTETS", 20)
+    monkeypatch.setattr(item_module, "LARGEST_GROUP_OCTETS", 20)
     export.put("a.pdf", PDF)
     [arrival], [bundle] = (taken := export.take()).arrivals, taken.bodies
     index, inside = opened(bundle)
