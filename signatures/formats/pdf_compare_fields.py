@@ -11,6 +11,7 @@ from signatures.formats.pdf_nodes import (
     box_of,
     kind_of,
     number_text,
+    shows_elsewhere,
     shows_something,
     without,
 )
@@ -81,7 +82,7 @@ class FieldsCompared(TwoViews):
             act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
             return Change(Grade.PERMITTED, act, "", name, name)
         empty = self.new.resolve(known.value if known is not None else value.get("V")) is None
-        if empty and self.new.resolve(value.get("AP")) is not None:
+        if (empty and self.new.resolve(value.get("AP")) is not None) or shows_elsewhere(self.new, value):
             return self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
         return self._showing(Grade.PERMITTED, Act.SIGN, "SIGNATURE_ADDED", value, name, item, page)
 
@@ -192,7 +193,7 @@ class FieldsCompared(TwoViews):
                     continue
                 if not (shows_something(self.old, before) or shows_something(self.new, after)):
                     continue
-                if signing:
+                if signing and not shows_elsewhere(self.new, after):
                     change = self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", after, known.name, Ref(number, 0))
                     yield replace(change, refills=same(before.get("Rect"), after.get("Rect")))
                 else:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from signatures.formats.pdf_compare_document import (
     CATALOG_FORBIDDEN,
@@ -57,6 +58,8 @@ class UsesCompared(DocumentCompared):
         leads_double_life = {number for number in selves if _is_drawn_with(everything[number])}
         for number in sorted(leads_double_life):
             yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+        for number in selves:
+            yield from self._on_other_pages(number, everything[number])
         waiting = {number: everything[number] for number in (*numbers, *looks) if everything[number]}
         known: dict[int, list[Use]] = dict(waiting)
         # Climb from holders that say nothing of themselves to those that do, all of one step together.
@@ -86,6 +89,20 @@ class UsesCompared(DocumentCompared):
             for holder, path in self._anchored(number, known):
                 if holder == 0 or holder == reference_of(self.old.trailer, "Root"):
                     yield from self._used(number, value, value, holder, path)
+
+    def _on_other_pages(self, number: int, uses: list[Use]) -> Iterator[Change]:
+        """A field that changed may be listed on more pages than the one it names: it shows on each."""
+        value = self.new.get(number)
+        known = self.old_fields.get(number)
+        if known is None or not isinstance(value, Dictionary) or not shows_something(self.new, value):
+            return
+        lists = [use.holder for use in uses if use.holder > 0 and isinstance(self.old.get(use.holder), list)]
+        above = [use for found in uses_of(self.old, lists).values() for use in found]
+        pages = {use.holder for use in (*uses, *above) if use.path and use.path[0] == "Annots"}
+        for page in sorted(pages - {self._page_of(number, value)}):
+            if self.page_index(page) is not None:
+                change = self._showing(Grade.PERMITTED, Act.FILL, "", value, known.name, Ref(number, 0), page)
+                yield replace(change, refills=True)
 
     def _was_there(self, number: int, before: Value) -> bool:
         """Say whether the signed revision had this object, readable or not, for something of the document."""

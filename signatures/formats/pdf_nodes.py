@@ -23,7 +23,7 @@ _STRUCTURE_KEYS = frozenset(
     }
 )  # fmt: skip
 # ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
-_HIDDEN, _PRINT, _NO_VIEW, _TOGGLE = 2, 4, 32, 256
+_HIDDEN, _PRINT, _NO_ZOOM, _NO_VIEW, _TOGGLE = 2, 4, 8, 32, 256
 # Kinds that programs draw whatever their rectangle says: icons, and what has coordinates of its own (12.5.6).
 _DRAWN_WITHOUT_AREA = frozenset(
     {
@@ -201,3 +201,18 @@ def shows_something(view: View, value: Dictionary) -> bool:
     hidden = bool(flags & _HIDDEN) or (bool(flags & _NO_VIEW) and not flags & (_PRINT | _TOGGLE))
     area = box is not None and box[2] > box[0] and box[3] > box[1]
     return not hidden and (area or (box is not None and kind_of(value) in _DRAWN_WITHOUT_AREA))
+
+
+def shows_elsewhere(view: View, value: Dictionary) -> bool:
+    """
+    Say whether an annotation that shows can look otherwise than on a screen at its usual size.
+
+    On paper only, on being pointed at, at another scale, or with a ground that programs draw without being given a
+    look: such a one cannot be judged by drawing the page once.
+    """
+    flags = view.resolve(value.get("F"))
+    flags = flags if isinstance(flags, int) else 0
+    looks = view.resolve(value.get("AP"))
+    ground = looks is None and view.entry(value.get("MK"), "BG") not in (None, [])
+    moving = isinstance(looks, Dictionary) and bool(looks.keys() - {"N"})
+    return bool(flags & (_NO_VIEW | _NO_ZOOM)) or ground or moving

@@ -11,11 +11,12 @@ from signatures.formats.pdf_pictures import CannotDraw, draw
 # At 108 dots an inch a ten-point letter is about fifteen dots high: enough to see that it is covered.
 _SCALE = 1.5
 # A dot is ink if any colour of it is so far from the paper's (the most frequent one of the page): scans have yellowish
-# or grey paper with some noise, small print may be grey, and a heading white on a dark ground.
-_INK_BEYOND = 60
+# or grey paper with some noise, small print may be grey, a heading white on a dark ground; a watermark is fainter.
+_INK_BEYOND = 75
 # A dot counts as changed beyond this difference; less is a thin veil through which everything can still be read.
-_CHANGED_BEYOND = 48
-# Up to so many changed dots of ink may be the edge of a letter touched by a frame; a decimal point has more.
+_CHANGED_BEYOND = 56
+# Up to so many changed dots of ink may be the edge of a letter touched by a frame; a decimal point of eight points has
+# more.
 _LOST_DOTS = 2
 
 

@@ -286,6 +286,22 @@ def pressed_button() -> bytes:
     return revision(sign(base), {40: box.replace("/Off /AS /Off", "/Yes /AS /Yes")}).data
 
 
+def annotations_on_a_branch() -> bytes:
+    """The second program lists its field on a branch of the page tree, where nobody looks (node-signpdf)."""
+    made = sign(a_pdf())
+    value, widget = made.next_number, made.next_number + 1
+    layout = revision(
+        made,
+        {
+            2: f"<< /Type /Pages /Kids [3 0 R] /Count 1 /Annots [{widget} 0 R] >>",
+            6: listed(made.bodies[6], "Fields", f"{widget} 0 R"),
+            value: signature_body(),
+            widget: f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Ky2) /Rect [0 0 0 0] /F 4 /P 2 0 R /V {value} 0 R >>",
+        },
+    )
+    return fill_in(layout, by="Cơ quan thử").data
+
+
 # name: (maker, number of signatures).
 HABITS: dict[str, tuple[Callable[[], bytes], int]] = {
     "value-in-capitals": (lambda: _laid_out(sign_layout(), _upper, _usual_range), 1),
@@ -310,6 +326,7 @@ HABITS: dict[str, tuple[Callable[[], bytes], int]] = {
     "stream-without-its-length": (stream_without_its_length, 2),
     "names-and-numbers-spelt-differently": (moved_names, 2),
     "one-value-for-two-fields": (one_value_for_two_fields, 1),
+    "annotations-on-a-branch-of-the-pages": (annotations_on_a_branch, 2),
     "tick-set-afterwards": (pressed_button, 1),
     "certified-filled-signed-stamped": (
         lambda: time_stamped(with_store(sign(filled(certified(2)), name="Ky2", by="Cơ quan thử"))).data,

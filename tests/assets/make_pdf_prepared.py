@@ -303,6 +303,36 @@ def field_on_a_later_page() -> bytes:
     return revision(made, {7: body, 8: look(_WHITE, 220, 40), 20: made.bodies[20].replace("/Annots []", "/Annots [7 0 R]")}).data
 
 
+def field_names_another_page() -> bytes:
+    """A field stands over the text of one page and says that it stands on another; then it is filled in."""
+    widget = (
+        f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (HoTen) /Rect [{_OVER_TEXT}] /F 4 /P 20 0 R /DA (/F1 12 Tf 0 g)"
+        " /AP << /N 8 0 R >> >>"
+    )
+    base = _two_pages(o7=widget)
+    made = sign(revision(base, {20: base.bodies[20].replace("/Annots []", "/Annots [7 0 R]")}))
+    return revision(made, {7: widget.replace("/T (HoTen)", "/T (HoTen) /V (99)"), 8: look(_WHITE, 200, 60)}).data
+
+
+def signature_seen_otherwise(*, flags: int = 132, extra: str = "") -> bytes:
+    """A further signature over the text, drawn as nothing on a screen, and as something elsewhere."""
+    made = sign(a_pdf())
+    value, widget, blank, white = (made.next_number + step for step in range(4))
+    layout = revision(
+        made,
+        {
+            value: signature_body(),
+            widget: f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Ky2) /Rect [{_OVER_TEXT}] /F {flags} /P 3 0 R /V {value} 0 R"
+            f" {extra.format(blank=blank, white=white)} >>",
+            blank: look("", 200, 60),
+            white: look(_WHITE, 200, 60),
+            3: listed(made.bodies[3], "Annots", f"{widget} 0 R"),
+            6: listed(made.bodies[6], "Fields", f"{widget} 0 R"),
+        },
+    )
+    return fill_in(layout, by="Kẻ gian").data
+
+
 def signature_shown_on_another_page() -> bytes:
     """The look of a signature that was given is shown on a second page too."""
     made = sign(_two_pages(), rect="300 100 500 160", shows="0 0 1 RG 2 2 190 50 re S")
@@ -369,6 +399,11 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     "signature-on-two-pages-text-on-the-later": lambda: signature_on_two_pages(turned=True),
     "field-on-another-page": field_on_another_page,
     "field-on-a-later-page": field_on_a_later_page,
+    "field-names-another-page": field_names_another_page,
+    "signature-on-paper-only": lambda: signature_seen_otherwise(flags=164, extra="/AP << /N {white} 0 R >>"),
+    "signature-when-pointed-at": lambda: signature_seen_otherwise(extra="/AP << /N {blank} 0 R /R {white} 0 R >>"),
+    "signature-that-does-not-scale": lambda: signature_seen_otherwise(flags=140, extra="/AP << /N {blank} 0 R >>"),
+    "signature-with-a-ground": lambda: signature_seen_otherwise(extra="/MK << /BG [1 1 1] >>"),
     "signature-shown-on-another-page": signature_shown_on_another_page,
     "small-mark-hidden": small_mark_hidden,
     "grey-text-hidden": grey_text_hidden,
