@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import io
 import statistics
 import time
@@ -10,6 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import openpyxl
+import pdfplumber
 import pypdfium2 as pdfium
 
 from bench.figures import Figure
@@ -51,12 +51,7 @@ def measure() -> list[Figure]:
 
 
 def _beside_pdfplumber(printed: bytes, name: str, catalogue: Catalogue) -> Figure:
-    """Compare with pdfplumber taking the same tables and text, where it is installed (the lock file has it not)."""
-    try:
-        pdfplumber = importlib.import_module("pdfplumber")
-    except ImportError:
-        ours = _alone(lambda: read_form(printed, "application/pdf", catalogue))
-        return Figure(name, f"{ours:.1f} ms", "pdfplumber is not here", "", "", True)
+    """Compare with pdfplumber taking the same tables and text."""
 
     def tables() -> list[list[str | None]]:
         with pdfplumber.open(io.BytesIO(printed)) as document:
