@@ -11,6 +11,7 @@ from signatures.formats.pdf_nodes import (
     box_of,
     kind_of,
     number_text,
+    shown_otherwise,
     shows_elsewhere,
     shows_something,
     without,
@@ -189,7 +190,7 @@ class FieldsCompared(TwoViews):
                 elif signed_before is not None:
                     yield Change(Grade.FORBIDDEN, Act.SIGN, "SIGNATURE_CHANGED", known.name)
             elif key in WIDGET_LOOKS or key in ("Rect", "F"):
-                if key == "F" and shows_something(self.old, before) == shows_something(self.new, after):
+                if key == "F" and not shown_otherwise(self.old, before, self.new, after):
                     continue
                 if not (shows_something(self.old, before) or shows_something(self.new, after)):
                     continue
@@ -219,7 +220,7 @@ class FieldsCompared(TwoViews):
             if key in FILL_KEYS or key in WIDGET_LOOKS:
                 yield self._filled(number, before, after, key, known)
             elif key == "F":
-                if shows_something(self.old, before) != shows_something(self.new, after):
+                if shown_otherwise(self.old, before, self.new, after):
                     yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))
             elif key == "Rect":
                 yield self._showing(Grade.VISIBLE, Act.FORM, "FIELD_CHANGED", after, known.name, Ref(number, 0))

@@ -23,7 +23,7 @@ _STRUCTURE_KEYS = frozenset(
     }
 )  # fmt: skip
 # ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
-_HIDDEN, _PRINT, _NO_ZOOM, _NO_VIEW, _TOGGLE = 2, 4, 8, 32, 256
+_HIDDEN, _PRINT, _NO_ZOOM, _NO_ROTATE, _NO_VIEW, _TOGGLE = 2, 4, 8, 16, 32, 256
 # Kinds that programs draw whatever their rectangle says: icons, and what has coordinates of its own (12.5.6).
 _DRAWN_WITHOUT_AREA = frozenset(
     {
@@ -207,12 +207,26 @@ def shows_elsewhere(view: View, value: Dictionary) -> bool:
     """
     Say whether an annotation that shows can look otherwise than on a screen at its usual size.
 
-    On paper only, on being pointed at, at another scale, or with a ground that programs draw without being given a
-    look: such a one cannot be judged by drawing the page once.
+    On paper only, on being pointed at, at another scale, with a layer turned on, or with a ground that programs draw
+    without being given a look: such a one cannot be judged by drawing the page once.
     """
     flags = view.resolve(value.get("F"))
     flags = flags if isinstance(flags, int) else 0
     looks = view.resolve(value.get("AP"))
     ground = looks is None and view.entry(value.get("MK"), "BG") not in (None, [])
     moving = isinstance(looks, Dictionary) and bool(looks.keys() - {"N"})
-    return bool(flags & (_NO_VIEW | _NO_ZOOM)) or ground or moving
+    layered = value.get("OC") is not None or any(look.head.get("OC") is not None for look in looks_of(view, value))
+    return bool(flags & (_NO_VIEW | _NO_ZOOM)) or ground or moving or layered
+
+
+def shown_otherwise(old: View, before: Dictionary, new: View, after: Dictionary) -> bool:
+    """
+    Say whether the flags of an annotation that shows let it be seen where it was not, or no longer where it was.
+
+    To be printed too, and to be locked, are no such change: signing programs set both.
+    """
+    if not (shows_something(old, before) or shows_something(new, after)):
+        return False
+    flags = [view.resolve(value.get("F")) for view, value in ((old, before), (new, after))]
+    one, two = (flag if isinstance(flag, int) else 0 for flag in flags)
+    return bool((one ^ two) & (_HIDDEN | _NO_ZOOM | _NO_ROTATE | _NO_VIEW | _TOGGLE) or one & ~two & _PRINT)

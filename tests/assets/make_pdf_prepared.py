@@ -314,6 +314,18 @@ def field_names_another_page() -> bytes:
     return revision(made, {7: widget.replace("/T (HoTen)", "/T (HoTen) /V (99)"), 8: look(_WHITE, 200, 60)}).data
 
 
+def field_flagged(flags: int) -> bytes:
+    """A filled field that the signer saw is kept from the screen or from the paper afterwards."""
+    made = sign(a_pdf(o7=a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (87)")))
+    return revision(made, {7: made.bodies[7].replace("/F 4", f"/F {flags}")}).data
+
+
+def signature_flagged(flags: int) -> bytes:
+    """The look of a signature that was given is kept from the screen afterwards."""
+    made = sign(a_pdf(), rect="300 100 500 160", shows="0 0 1 RG 2 2 190 50 re S")
+    return revision(made, {11: made.bodies[11].replace("/F 132", f"/F {flags}")}).data
+
+
 def signature_seen_otherwise(*, flags: int = 132, extra: str = "") -> bytes:
     """A further signature over the text, drawn as nothing on a screen, and as something elsewhere."""
     made = sign(a_pdf())
@@ -400,6 +412,10 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     "field-on-another-page": field_on_another_page,
     "field-on-a-later-page": field_on_a_later_page,
     "field-names-another-page": field_names_another_page,
+    "field-kept-from-the-screen": lambda: field_flagged(36),
+    "field-kept-from-paper": lambda: field_flagged(0),
+    "signature-kept-from-the-screen": lambda: signature_flagged(164),
+    "signature-in-a-layer": lambda: signature_seen_otherwise(extra="/AP << /N {blank} 0 R >> /OC << /Type /OCG /Name (x) >>"),
     "signature-on-paper-only": lambda: signature_seen_otherwise(flags=164, extra="/AP << /N {white} 0 R >>"),
     "signature-when-pointed-at": lambda: signature_seen_otherwise(extra="/AP << /N {blank} 0 R /R {white} 0 R >>"),
     "signature-that-does-not-scale": lambda: signature_seen_otherwise(flags=140, extra="/AP << /N {blank} 0 R >>"),
