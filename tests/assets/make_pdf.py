@@ -13,7 +13,7 @@ from pathlib import Path
 from asn1crypto import cms as asn1_cms
 from asn1crypto import keys as asn1_keys
 from asn1crypto import x509 as asn1_x509
-from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.serialization import pkcs7
 from pyhanko.sign.timestamps.dummy_client import DummyTimeStamper
 
