@@ -94,7 +94,7 @@ def examine(data: bytes, name: str, received_at: datetime, rules: Rules, keep: K
     # 5.
     envelope: FileReport | None = None
     if unpacked.mail is not None and (unpacked.mail.signed or unpacked.mail.encrypted):
-        envelope = inspect(Document(name or "mail.eml", data), question)
+        envelope = inspect(Document(name or "mail.eml", data, known_sha256=unpacked.sha256), question)
         covered: set[str] = set()
         if envelope.shown is not None:
             covered = {leaf.sha256 for leaf in unpack(envelope.shown, "signed-part.eml").parts}
@@ -149,7 +149,13 @@ def _verify(leaf: Leaf, leaves: tuple[Leaf, ...], question: Question) -> tuple[F
             one for one in leaves if one is not leaf and one.trail[:-1] == leaf.trail[:-1] and one.name == name[:-4]
         ]
         beside = siblings[0] if len({one.sha256 for one in siblings}) == 1 else None
-    document = Document(name, leaf.data, beside.data if beside else None, (beside.name or "") if beside else "")
+    document = Document(
+        name,
+        leaf.data,
+        detached=beside.data if beside else None,
+        detached_name=(beside.name or "") if beside else "",
+        known_sha256=leaf.sha256,
+    )
     report = inspect(document, question)
     return report, beside.sha256 if beside and report.verdict is not Verdict.UNSIGNED else None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import re
 import zipfile
@@ -206,7 +205,7 @@ def plain_report(
     """Return a report on a file without any signature that could be looked at."""
     return FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type=media_type,
         format="other",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime
 from enum import StrEnum
@@ -102,13 +103,20 @@ class Document:
     The bytes to judge and what is known about them; `name` is a label only, never a path to open.
 
     `detached` are the bytes that a detached signature may be over (the operator named them, or they stand
-    beside it); None if there are none. Nothing is ever guessed from a name inside the document.
+    beside it); None if there are none. Nothing is ever guessed from a name inside the document. `known_sha256` (hex)
+    spares reading megabytes again where the caller has hashed these very bytes; "" if it has not.
     """
 
     name: str
     data: bytes
     detached: bytes | None = None
     detached_name: str = ""
+    known_sha256: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """The SHA-256 (hex) of the bytes."""
+        return self.known_sha256 or hashlib.sha256(self.data).hexdigest()
 
 
 def document_at(path: Path) -> Document:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import PurePosixPath
@@ -46,7 +45,7 @@ def inspect(document: Document, question: Question) -> FileReport:
     """
     report = FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type=_MEDIA_TYPES.get(PurePosixPath(document.name.lower()).suffix, "application/pkcs7-signature"),
         format="cms",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import zipfile
 import zlib
@@ -109,7 +108,7 @@ def inspect(document: Document, question: Question) -> FileReport:
     """
     report = FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type=_MEDIA_TYPES[""],
         format="ooxml",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
@@ -63,7 +62,7 @@ def inspect(document: Document, question: Question) -> FileReport:
     """
     report = FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type=MEDIA_TYPE,
         format="pdf",

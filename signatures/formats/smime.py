@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -62,7 +61,7 @@ def inspect(document: Document, question: Question) -> FileReport:
         verdict, reasons = Verdict.INDETERMINATE, (state.doubtful,)
     return FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type="message/rfc822",
         format="smime",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import replace
 
 from lxml import etree
@@ -73,7 +72,7 @@ def plain_xml_report(document: Document) -> FileReport:
     """Return the report of an XML file of which nothing is known yet."""
     return FileReport(
         path=document.name,
-        sha256=hashlib.sha256(document.data).hexdigest(),
+        sha256=document.sha256,
         size=len(document.data),
         media_type="application/xml",
         format="xml",
