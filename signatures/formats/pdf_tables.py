@@ -114,13 +114,11 @@ class TableRows(Rows):
     def beyond(self, end: int) -> set[int]:
         """Return the numbers of the objects that should stand at or behind `end`."""
         found = {number for number, entry in self.odd.items() if entry.kind == "n" and entry.place >= end}
-        least = b"%010d" % end
-        data = self.data
+        search = _at_or_behind(end)
         for first, count, place in self.regular:
-            # Ten digits compare as text as they do as numbers.
-            for at in range(place, place + 20 * count, 20):
-                if data[at : at + 10] >= least and data[at + 17 : at + 18] == b"n":
-                    found.add(first + (at - place) // 20)
+            for row in search.finditer(self.data, place, place + 20 * count):
+                if not (row.start() - place) % 20:
+                    found.add(first + (row.start() - place) // 20)
         return found
 
     def places(self) -> dict[int, int]:
@@ -241,6 +239,20 @@ _ROW = re.compile(rb"(\d{10}) (\d{5}) ([nf])")
 _LOOSE_ROW = re.compile(rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\t ]+(\d{1,5})[\t ]+([nf])")
 _SUBSECTION = re.compile(rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,10})[\x00\t\n\x0c\r ]*")
 _HEADER = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj")
+
+
+def _at_or_behind(end: int) -> re.Pattern[bytes]:
+    """
+    Return what finds the rows of objects in use at `end` or behind it: ten digits that are no less, and an `n`.
+
+    A number is no less if it is the same, or the same up to a digit that is greater: one search for each table instead
+    of one look at each row.
+    """
+    least = f"{end:010d}"
+    greater = [
+        f"{least[:place]}[{int(digit) + 1}-9][0-9]{{{9 - place}}}" for place, digit in enumerate(least) if digit < "9"
+    ]
+    return re.compile(rf"(?:{'|'.join([least, *reversed(greater)])})(?=.......n)".encode(), re.DOTALL)
 
 
 def _row(raw: bytes) -> Entry | None:
