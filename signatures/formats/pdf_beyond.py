@@ -28,7 +28,6 @@ _BEFORE_DATA = frozenset(b"\x00\t\n\x0c\r >")
 _AFTER_WORD = frozenset(b"\r\n")
 _BRACKETS = re.compile(rb"\\.|[()]", re.DOTALL)
 _TEXT = re.compile(rb"\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.)*+\))*+\))*+\)", re.DOTALL)
-_END_OF_DATA = re.compile(rb"endstream")
 # A stream's data begins at most so many bytes behind the word /Length: the rest of its dictionary.
 _HEAD_ROOM = 4096
 # A lawful file has no text that stays open; a comment may hold a bracket. More is there to keep us busy.
@@ -92,9 +91,6 @@ def _open_texts(data: bytes, end: int) -> Iterator[int]:
     """Yield where a text or a stream opens that does not close before `end`."""
     position = 0
     count = 0
-    # One search for all ends: over a large file it takes two thirds of the time of looking for each by itself.
-    ends = map(re.Match.start, _END_OF_DATA.finditer(data, 0, end))
-    closed = next(ends, end)
     while position < end:
         # From here to the next stream's data stand dictionaries, lists and texts.
         stop = data.find(b"stream", position, end)
@@ -114,9 +110,8 @@ def _open_texts(data: bytes, end: int) -> Iterator[int]:
         elif stop < 0:
             return
         elif stop + 6 < end and data[stop + 6] in _AFTER_WORD and data[stop - 1] in _BEFORE_DATA:
-            while closed < stop:
-                closed = next(ends, end)
-            if closed == end:
+            closed = data.find(b"endstream", stop, end)
+            if closed < 0:
                 yield stop
                 return
             position = closed + 9

@@ -114,11 +114,12 @@ class TableRows(Rows):
     def beyond(self, end: int) -> set[int]:
         """Return the numbers of the objects that should stand at or behind `end`."""
         found = {number for number, entry in self.odd.items() if entry.kind == "n" and entry.place >= end}
-        search = _at_or_behind(end)
         for first, count, place in self.regular:
-            for row in search.finditer(self.data, place, place + 20 * count):
-                if not (row.start() - place) % 20:
-                    found.add(first + (row.start() - place) // 20)
+            behind = _rows_behind(self.data[place : place + 20 * count], f"{end:010d}".encode())
+            at = behind.find(1)
+            while at >= 0:
+                found.add(first + at)
+                at = behind.find(1, at + 1)
         return found
 
     def places(self) -> dict[int, int]:
@@ -240,19 +241,27 @@ _LOOSE_ROW = re.compile(rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\t ]+(\d{1,5})[\t ]+([nf
 _SUBSECTION = re.compile(rb"[\x00\t\n\x0c\r ]*(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,10})[\x00\t\n\x0c\r ]*")
 _HEADER = re.compile(rb"(\d{1,10})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj")
 
+# What turns a column of bytes into ones where a byte is this one, or a greater one, and into zeros elsewhere.
+_SAME = {byte: bytes(other == byte for other in range(256)) for byte in b"0123456789n"}
+_GREATER = {byte: bytes(other > byte for other in range(256)) for byte in b"0123456789"}
 
-def _at_or_behind(end: int) -> re.Pattern[bytes]:
-    """
-    Return what finds the rows of objects in use at `end` or behind it: ten digits that are no less, and an `n`.
 
-    A number is no less if it is the same, or the same up to a digit that is greater: one search for each table instead
-    of one look at each row.
+def _rows_behind(rows: bytes, least: bytes) -> bytes:
     """
-    least = f"{end:010d}"
-    greater = [
-        f"{least[:place]}[{int(digit) + 1}-9][0-9]{{{9 - place}}}" for place, digit in enumerate(least) if digit < "9"
-    ]
-    return re.compile(rf"(?:{'|'.join([least, *reversed(greater)])})(?=.......n)".encode(), re.DOTALL)
+    Return one byte for each twenty-byte row: 1 where an object in use stands at `least` (ten digits) or behind it.
+
+    Column by column and for all rows at once, since a table may have a million: a place is no less if its first digit
+    is greater, or the same and the rest no less. The bytes of each comparison are one large number.
+    """
+    count = len(rows) // 20
+    same = int.from_bytes(b"\1" * count, "big")
+    greater = 0
+    for column, digit in enumerate(least):
+        digits = rows[column::20]
+        greater |= same & int.from_bytes(digits.translate(_GREATER[digit]), "big")
+        same &= int.from_bytes(digits.translate(_SAME[digit]), "big")
+    in_use = int.from_bytes(rows[17::20].translate(_SAME[ord("n")]), "big")
+    return ((greater | same) & in_use).to_bytes(count, "big")
 
 
 def _row(raw: bytes) -> Entry | None:
