@@ -77,11 +77,14 @@ def about_age(delivery: Delivery, signed_at: datetime | None, history: History, 
         return [Why("UNDATED_FROM_DOUBTED_SENDER" if doubted else "FORM_UNDATED")] if replaces else []
     newer = [(moment, one) for moment, one in dated if moment > signed_at]
     if not newer:
-        return []
+        # The same signature in other bytes (a time stamp was added since): what was taken back comes back by a person.
+        again = [one for moment, one in dated if moment == signed_at and one.state in _TAKEN_BACK]
+        return [Why("SAME_FORM_TAKEN_BACK", again[-1].receipt_no or again[-1].id)] if again else []
     moment, one = max(newer, key=lambda pair: (pair[0], pair[1].id))
     ref = one.receipt_no or one.id
     return [Why("OLDER_THAN_EARLIER_VERSION", f"{signed_at.isoformat()} < {moment.isoformat()} ({ref})")]
 
 
 # Beside what is filed: a good form that waits for a person, and what the agency was told to replace.
-_COMPARED = frozenset({State.HELD, State.RETURNED, State.WITHDRAWN})
+_TAKEN_BACK = frozenset({State.RETURNED, State.WITHDRAWN})
+_COMPARED = frozenset({State.HELD}) | _TAKEN_BACK

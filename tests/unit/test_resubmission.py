@@ -89,6 +89,14 @@ def test_a_form_signed_before_an_earlier_version_waits_for_a_person(earlier: Del
     assert decision.is_submission
 
 
+@pytest.mark.parametrize("state", [State.RETURNED, State.WITHDRAWN])
+def test_what_was_taken_back_does_not_return_by_adding_to_its_bytes(state: State) -> None:
+    """A time stamp or revocation data may be added by anybody: another digest, the same signature."""
+    decision = ask_of_a_form_signed(IN_TIME, a_version(IN_TIME, state=state, operative=False))
+
+    assert (decision.state, "SAME_FORM_TAKEN_BACK" in codes(decision)) == (State.HELD, True)
+
+
 @pytest.mark.parametrize(
     "earlier",
     [
