@@ -105,12 +105,15 @@ class Place:
     height: int
 
 
+Marked = Literal["report", "difference", "both", "nothing"]
+
+
 @dataclass(frozen=True, slots=True)
 class Pair:
     """
     Both pictures as PNG, framed alike; an empty one was not drawn, for the trouble beside it.
 
-    `marked` says what the frames are: the rectangles of the report, where the two pictures differ, or nothing.
+    `marked` says what the frames are: the rectangles of the report, where the two pictures differ, both, or nothing.
     `same` says that no ink differs; None where only one picture could be drawn.
     """
 
@@ -118,7 +121,7 @@ class Pair:
     now: bytes
     signed_trouble: Trouble = ""
     now_trouble: Trouble = ""
-    marked: Literal["report", "difference", "nothing"] = "nothing"
+    marked: Marked = "nothing"
     places: tuple[Place, ...] = ()
     same: bool | None = None
 
@@ -197,7 +200,7 @@ def draw_pair(task: PairTask) -> Pair:
     # Where the signed page has another shape the rectangles, which are of the page as it is, mean nothing on it.
     alike = signed is not None and now is not None and signed.picture.size == now.picture.size
     frames: list[tuple[int, int, int, int]] = []
-    marked: Literal["report", "difference", "nothing"] = "nothing"
+    marked: Marked = "nothing"
     same: bool | None = None
     shown = now or signed
     if shown is not None:
@@ -207,8 +210,11 @@ def draw_pair(task: PairTask) -> Pair:
     if alike and signed is not None and now is not None:
         differing = _differing(signed.picture, now.picture)
         same = not differing
-        if not frames and differing:
-            frames, marked = differing, "difference"
+        # A report names the place it stumbled over first; whoever looks is shown every other place as well.
+        others = [spot for spot in differing if not any(_lies_in(spot, frame) for frame in frames)]
+        if others:
+            marked = "both" if frames else "difference"
+            frames = [*frames, *others]
     places = tuple(_place(frame, shown) for frame in frames) if shown is not None else ()
     return Pair(
         b"" if signed is None else png_of(signed.picture, frames if alike or now is None else ()),
@@ -351,6 +357,10 @@ def _differing(one: Image.Image, other: Image.Image) -> list[tuple[int, int, int
 def _grown(frame: tuple[int, int, int, int], by: int) -> tuple[int, int, int, int]:
     left, top, right, bottom = frame
     return left - by, top - by, right + by, bottom + by
+
+
+def _lies_in(spot: tuple[int, int, int, int], frame: tuple[int, int, int, int]) -> bool:
+    return frame[0] <= spot[0] and frame[1] <= spot[1] and spot[2] <= frame[2] and spot[3] <= frame[3]
 
 
 def _place(frame: tuple[int, int, int, int], sheet: Sheet) -> Place:

@@ -130,12 +130,12 @@ def test_a_turned_page_is_framed_where_it_is_seen(tmp_path: Path) -> None:
     """A page that is shown turned a quarter has its rectangle turned with it."""
     page = a_bare_pdf().bodies[3].replace("/MediaBox", "/Rotate 90 /MediaBox")
     made = sign(a_bare_pdf(o3=page))
-    pair = draw_pair(PairTask(stamped(made).data, len(made.data), 1, ((50.0, 640.0, 250.0, 700.0),)))
+    pair = draw_pair(PairTask(stamped(made).data, len(made.data), 1, ((50.0, 740.0, 250.0, 790.0),)))
     image = Image.open(io.BytesIO(pair.now)).convert("RGB")
     assert image.width > image.height
     scale = image.width / 842
     # Turned clockwise: what is high on the page stands to the right, what is left stands above.
-    wanted = (640 * scale, 50 * scale, 700 * scale, 250 * scale)
+    wanted = (740 * scale, 50 * scale, 790 * scale, 250 * scale)
     found = framed(image)
     assert found is not None
     assert max(abs(one - other) for one, other in zip(found, wanted, strict=True)) < 12
@@ -150,6 +150,19 @@ def test_where_the_report_names_no_rectangle_each_difference_is_framed(bureau: B
     assert page.count("Cách mép trái") == 2
     assert "một chữ ký sau đó bao phủ toàn bộ tệp" in page
     assert page.count('class="card pair"') == 1
+
+
+def test_a_change_beside_the_place_that_the_report_names_is_framed_too() -> None:
+    """A report stops at the first place; a number altered elsewhere on the page must not escape the eye."""
+    made = sign(a_bare_pdf())
+    changed = stamped(made).data
+    far_away = (500.0, 20.0, 560.0, 60.0)
+
+    beside = draw_pair(PairTask(changed, len(made.data), 1, (far_away,)))
+    around = draw_pair(PairTask(changed, len(made.data), 1, ((0.0, 0.0, 595.0, 842.0),)))
+
+    assert (beside.marked, around.marked) == ("both", "report")
+    assert len(beside.places) > len(around.places) == 1
 
 
 def test_what_cannot_be_ruled_out_is_laid_side_by_side(bureau: Bureau, clerk: Visitor) -> None:
