@@ -203,7 +203,7 @@ def _file_first(office: Office, line: Line, book: Rulebook) -> Delivery:
         if begun.claim.exhausted:
             return _shelve(office, book, delivery, Why("EXAMINATION_GAVE_UP", f"{delivery.attempts} attempts"))
         try:
-            return file(office, book, delivery, begun.examined())
+            examination = begun.examined()
         except OfficeError:
             # A full disk or a trust folder that is away is not this delivery's fault, and must not bring it to its cap.
             begun.forgive()
@@ -213,9 +213,15 @@ def _file_first(office: Office, line: Line, book: Rulebook) -> Delivery:
         except TaskFailed as failure:
             log.warning("examination_failed", delivery=delivery.id, attempt=begun.attempt, code=failure.code)
             why = Why(f"EXAMINATION_{failure.code}", failure.detail)
-        except Exception as bug:  # One delivery that our own judgement stumbles over must not stop the next.
-            log.exception("filing_crashed", delivery=delivery.id, attempt=begun.attempt)
-            why = Why("EXAMINATION_TASK_CRASHED", type(bug).__name__)
+        else:
+            try:
+                return file(office, book, delivery, examination)
+            except OfficeError:
+                # The attempt stays counted: should it be this delivery that no store takes, its turn passes to others.
+                raise
+            except Exception as bug:  # One delivery that our own judgement stumbles over must not stop the next.
+                log.exception("filing_crashed", delivery=delivery.id, attempt=begun.attempt)
+                why = Why("EXAMINATION_TASK_CRASHED", type(bug).__name__)
         return delivery if begun.attempt < cap else _shelve(office, book, delivery, why)
 
 

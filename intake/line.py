@@ -77,14 +77,15 @@ class Line:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if self._threads is not None:
+            # Nobody else may claim what a worker still has in hand; its own limits end that.
+            self._threads.shutdown(wait=True, cancel_futures=True)
         if self._pending is not None:
             self._pending[1].close()
         for begun in self._begun:
             with begun:
                 begun.forgive()
         self._begun.clear()
-        if self._threads is not None:
-            self._threads.shutdown(wait=True, cancel_futures=True)
 
     def __len__(self) -> int:
         return len(self._begun)

@@ -79,7 +79,7 @@ def about_age(delivery: Delivery, signed_at: datetime | None, history: History, 
     if not newer:
         # The same signature in other bytes (a time stamp was added since): what was taken back comes back by a person.
         again = [one for moment, one in dated if moment == signed_at and one.state in _TAKEN_BACK]
-        return [Why("SAME_FORM_TAKEN_BACK", again[-1].receipt_no or again[-1].id)] if again else []
+        return [Why("SIGNED_AS_ONE_TAKEN_BACK", again[-1].receipt_no or again[-1].id)] if again else []
     moment, one = max(newer, key=lambda pair: (pair[0], pair[1].id))
     ref = one.receipt_no or one.id
     return [Why("OLDER_THAN_EARLIER_VERSION", f"{signed_at.isoformat()} < {moment.isoformat()} ({ref})")]

@@ -111,7 +111,8 @@ def test_a_returned_form_that_anybody_sends_again_supersedes_nothing(small_offic
     run_once(small_office.office)
     first = in_order(small_office)[0]
     _let_two_return(small_office, first)
-    small_office.mailbox.put(a_mail(a_signed_form(version=1), message_id="<2@x>"), IN_TIME + HOUR)
+    repaired = sign_pdf(a_form(version=1), the_seal("Sở Nội vụ"), at=IN_TIME)
+    small_office.mailbox.put(a_mail(repaired, message_id="<2@x>"), IN_TIME + HOUR)
     small_office.mailbox.put(a_mail(a_signed_form(), message_id="<3@x>"), IN_TIME + 2 * HOUR)
 
     run_once(small_office.office)

@@ -94,7 +94,7 @@ def test_what_was_taken_back_does_not_return_by_adding_to_its_bytes(state: State
     """A time stamp or revocation data may be added by anybody: another digest, the same signature."""
     decision = ask_of_a_form_signed(IN_TIME, a_version(IN_TIME, state=state, operative=False))
 
-    assert (decision.state, "SAME_FORM_TAKEN_BACK" in codes(decision)) == (State.HELD, True)
+    assert (decision.state, "SIGNED_AS_ONE_TAKEN_BACK" in codes(decision)) == (State.HELD, True)
 
 
 @pytest.mark.parametrize(
