@@ -40,6 +40,9 @@ _END = struct.Struct("<4s4H2LH")
 _CENTRAL = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _ENCRYPTED = 0x0001
+# Patched data, strong encryption, masked headers (APPNOTE 4.4.4, bits 5, 6 and 13): some readers refuse what others
+# read as if nothing were said.
+_NOT_PLAIN = 0x0020 | 0x0040 | 0x2000
 _DESCRIPTOR = 0x0008
 _UTF8 = 0x0800
 # The extra field in which Info-ZIP repeats a name in UTF-8 (APPNOTE 4.6.9).
@@ -321,8 +324,8 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
     packed, size, offset = _long_numbers(extra, packed, size, offset)
     name = _decode_name(raw_name, bool(flags & _UTF8), remarks)
     _compare_second_name(extra, raw_name, remarks)
-    if flags & _ENCRYPTED:
-        raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is encrypted")
+    if flags & (_ENCRYPTED | _NOT_PLAIN):
+        raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is encrypted or patched")
     if method not in (0, 8) or (method == 0 and packed != size):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is packed by method {method}")
     if size > SMALL_PART_BYTES and size > packed * MAX_RATIO:
@@ -361,7 +364,7 @@ def _check_local(
         l_packed, l_size, _ = _long_numbers(extra, l_packed, l_size, 0)
     told = (l_crc, l_packed, l_size)
     agreed = told == (crc, packed, size) or (later and told == (0, 0, 0))
-    same = (l_flags ^ flags) & (_ENCRYPTED | _DESCRIPTOR | _UTF8) == 0 and l_method == method
+    same = (l_flags ^ flags) & (_ENCRYPTED | _NOT_PLAIN | _DESCRIPTOR | _UTF8) == 0 and l_method == method
     if magic != b"PK\x03\x04" or data[begin : begin + name_size] != raw_name or not same or not agreed:
         raise PackageRefused("OOXML_ZIP_TWO_READINGS", f"{raw_name[:100]!r} is described in two ways")
     _compare_second_name(extra, raw_name, remarks)

@@ -181,6 +181,21 @@ def test_more_signatures_than_anybody_makes_are_not_all_judged() -> None:
     assert "XML_TOO_COSTLY" in codes(report, 50)
 
 
+@pytest.mark.parametrize("bit", [0x20, 0x40, 0x2000], ids=["patched", "strongly encrypted", "masked"])
+@pytest.mark.parametrize("where", ["directory", "local", "both"])
+def test_an_entry_that_says_it_is_not_plainly_packed_is_refused(bit: int, where: str) -> None:
+    """Even of a part that nothing signs: one program opens the file, the next calls it damaged."""
+    octets = bytearray(packed(signed(word_parts())))
+    name = b"docProps/core.xml"
+    assert octets.count(name) >= 2
+    places = {"local": octets.find(name) - 30 + 6, "directory": octets.rfind(name) - 46 + 8}
+    for place in places.values() if where == "both" else [places[where]]:
+        octets[place] |= bit & 0xFF
+        octets[place + 1] |= bit >> 8
+
+    assert integrity(bytes(octets)).verdict not in (Verdict.PASSED, Verdict.UNSIGNED)
+
+
 def test_a_list_longer_than_any_real_one_is_refused() -> None:
     """A relationship part of megabytes is made to cost us time, not to relate anything."""
     parts = signed(word_parts())
