@@ -44,6 +44,8 @@ _ENCRYPTED = 0x0001
 # read as if nothing were said.
 _NOT_PLAIN = 0x0020 | 0x0040 | 0x2000
 _DESCRIPTOR = 0x0008
+# The newest version of the format that an entry can need (APPNOTE 4.4.3.2: 6.3); readers refuse what needs more.
+_NEWEST = 63
 _UTF8 = 0x0800
 # The extra field in which Info-ZIP repeats a name in UTF-8 (APPNOTE 4.6.9).
 _UNICODE_PATH = 0x7075
@@ -314,7 +316,7 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
     if at + _CENTRAL.size > limit:
         raise PackageRefused("OOXML_ZIP_DAMAGED", "the directory is cut off")
     fields = _CENTRAL.unpack_from(data, at)
-    magic, _, _, flags, method, _, _, crc, packed, size, name_size, extra_size, comment_size = fields[:13]
+    magic, _, needed, flags, method, _, _, crc, packed, size, name_size, extra_size, comment_size = fields[:13]
     disk, offset = fields[13], fields[16]
     after = at + _CENTRAL.size + name_size + extra_size + comment_size
     if magic != b"PK\x01\x02" or after > limit or disk:
@@ -326,6 +328,8 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
     _compare_second_name(extra, raw_name, remarks)
     if flags & (_ENCRYPTED | _NOT_PLAIN):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is encrypted or patched")
+    if needed & 0xFF > _NEWEST:
+        raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} asks for a reader that does not exist")
     if method not in (0, 8) or (method == 0 and packed != size):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is packed by method {method}")
     if size > SMALL_PART_BYTES and size > packed * MAX_RATIO:

@@ -196,6 +196,14 @@ def test_an_entry_that_says_it_is_not_plainly_packed_is_refused(bit: int, where:
     assert integrity(bytes(octets)).verdict not in (Verdict.PASSED, Verdict.UNSIGNED)
 
 
+def test_an_entry_that_needs_a_reader_of_the_future_is_refused() -> None:
+    """Who is strict calls the file damaged, who is not reads on."""
+    octets = bytearray(packed(signed(word_parts())))
+    octets[octets.rfind(b"docProps/core.xml") - 46 + 6] = 188
+
+    assert integrity(bytes(octets)).verdict not in (Verdict.PASSED, Verdict.UNSIGNED)
+
+
 def test_a_list_longer_than_any_real_one_is_refused() -> None:
     """A relationship part of megabytes is made to cost us time, not to relate anything."""
     parts = signed(word_parts())
