@@ -21,7 +21,7 @@ import structlog
 from bench.figures import Figure, show
 from config.settings import ImapSource, Settings
 from intake.flow import receive
-from intake.office import Office
+from intake.office import Office, Rules
 from intake.sources.mailbox import Mailbox
 from storage.ledger import Ledger
 from storage.queries import Queries
@@ -87,6 +87,8 @@ def _mail(source: random.Random, octets: int) -> bytes:
 def _office(settings: ImapSource, work: Path) -> Office:
     """An office with a ledger and a vault, and nothing that receiving does not need."""
     work.mkdir(parents=True)
+    for name in ("campaign.toml", "catalogue.toml", "workday-overrides.toml", "roster-sample.toml"):
+        shutil.copy(Path("config") / name, work / name)
     ledger = Ledger.open(f"sqlite:///{work}/intake.db")
     ledger.upgrade()
     nobody = cast("Any", None)
@@ -96,7 +98,7 @@ def _office(settings: ImapSource, work: Path) -> Office:
         ledger=ledger,
         queries=Queries(ledger.database, Settings().office.zone),
         vault=Vault.at(f"file:{work}/vault"),
-        rules=nobody,
+        rules=Rules(work / "campaign.toml"),
         sources=(),
         courier=nobody,
         status_courier=None,

@@ -73,7 +73,7 @@ def judge_in_processes(
                     if len(worker.given) == depth and waiting:
                         _send(worker, waiting.pop())
             _collect(workers, paths, reports, waiting, seconds_per_file)
-            workers = [worker for worker in workers if worker.process.is_alive() or worker.given]
+            workers = [worker for worker in workers if worker.given or worker.process.is_alive()]
     finally:
         for worker in workers:
             worker.pipe.close()
