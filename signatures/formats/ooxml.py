@@ -24,7 +24,8 @@ from signatures.formats.ooxml_cover import (
     main_parts,
     remarks_on,
 )
-from signatures.formats.ooxml_package import CONTENT_TYPES, Package, PackageRefused, source_of
+from signatures.formats.ooxml_package import CONTENT_TYPES, Package, source_of
+from signatures.formats.ooxml_zip import PackageRefused
 from signatures.question import Document, Question
 from signatures.report import (
     Covers,

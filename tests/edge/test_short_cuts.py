@@ -17,7 +17,8 @@ from cryptography import x509
 
 from signatures.crls import CrlError, parse_crl
 from signatures.formats import ooxml_cover, pdf_file
-from signatures.formats.ooxml_package import Package, PackageRefused
+from signatures.formats.ooxml_package import Package
+from signatures.formats.ooxml_zip import PackageRefused
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_roles import paths_to, uses_of
 from signatures.kinds import kind_of

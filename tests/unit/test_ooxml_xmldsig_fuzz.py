@@ -12,7 +12,8 @@ from lxml import etree
 
 from intake.demo.ooxml_signing import read_package
 from signatures.formats import edxml, ooxml, xml
-from signatures.formats.ooxml_package import Package, PackageRefused
+from signatures.formats.ooxml_package import Package
+from signatures.formats.ooxml_zip import PackageRefused
 from signatures.question import Document, Question
 from signatures.report import FileReport, Verdict
 from tests.assets.make_xml import MOVED, enveloping, over_element, package, signed, signed_package
