@@ -12,7 +12,7 @@ from functools import lru_cache
 
 from asn1crypto import x509 as asn1_x509
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, signature_value
 from signatures.report import Signer
 
 # Real certificates have a dozen extensions and a few kilobytes; these bounds only stop the absurd.
@@ -373,7 +373,7 @@ def holds(spki: bytes, algorithm: bytes, signature: bytes, message: bytes) -> bo
     """Whether `signature` by `algorithm` (DER AlgorithmIdentifier) fits; None if it cannot be computed."""
     try:
         scheme = algorithms.scheme_of(asn1.only(algorithm))
-        return algorithms.verify(spki, scheme, signature, message) is algorithms.Outcome.HOLDS
+        return signature_value.holds(spki, scheme, signature, message)
     except algorithms.Disagreement:
         return False
     except algorithms.Unsupported:

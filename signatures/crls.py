@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import ClassVar
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, signature_value
 from signatures.certificates import Certificate, Extension, comparable_name, read_extensions
 
 # The national lists hold some hundred thousand entries (8 MB); more than this is not kept in a worker's memory.
@@ -366,12 +366,10 @@ def crl_signed_by(crl: RevocationList, spki: bytes) -> bool:
         scheme = algorithms.scheme_of(asn1.only(crl.algorithm))
         message = memoryview(crl.der)[crl.body[0] : crl.body[1]]
         if scheme.whole_message:
-            outcome = algorithms.verify(spki, scheme, crl.signature, bytes(message))
-        else:
-            outcome = algorithms.verify(spki, scheme, crl.signature, None, algorithms.digest(scheme.digest, message))
+            return signature_value.holds(spki, scheme, crl.signature, bytes(message))
+        return signature_value.holds(spki, scheme, crl.signature, None, algorithms.digest(scheme.digest, message))
     except (asn1.Asn1Error, algorithms.Unsupported, algorithms.Disagreement):
         return False
-    return outcome is algorithms.Outcome.HOLDS
 
 
 def parse_crls(ders: tuple[bytes, ...]) -> Iterator[RevocationList]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, keys
 from signatures.certificates import (
     Certificate,
     comparable_name,
@@ -165,7 +165,7 @@ def with_keys(path: Sequence[Certificate]) -> tuple[Certificate, ...]:
     completed: list[Certificate] = []
     for certificate in reversed(path):
         if completed:
-            spki = algorithms.with_dsa_parameters(certificate.spki, completed[-1].spki)
+            spki = keys.with_dsa_parameters(certificate.spki, completed[-1].spki)
             certificate = certificate if spki == certificate.spki else replace(certificate, spki=spki)
         completed.append(certificate)
     return tuple(reversed(completed))
@@ -248,7 +248,7 @@ def faults_of(
                 graph.map(mappings, allowed=mapping > 0)
             # (c) to (f): the key that signs below.
             issuer_name = certificate.subject
-            issuer_key = algorithms.with_dsa_parameters(certificate.spki, issuer_key)
+            issuer_key = keys.with_dsa_parameters(certificate.spki, issuer_key)
             # (g) name constraints.
             constraints.narrow(certificate)
             # (h), (i), (j): counters.
@@ -297,7 +297,7 @@ def weaknesses(certificate: Certificate, policy: Policy) -> list[str]:
 def weak_key(certificate: Certificate, policy: Policy) -> str:
     """Return why the certificate's own key is too weak by the policy, "" if it is not."""
     try:
-        facts = algorithms.key_facts(certificate.spki)
+        facts = keys.key_facts(certificate.spki)
     except algorithms.Unsupported:
         return ""
     least = 0

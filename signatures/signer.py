@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, signature_value
 from signatures.certificates import Certificate
 from signatures.cms_reader import Attribute, SignedData, SignerInfo, attributes
 from signatures.signer_choice import Choice
@@ -163,11 +163,11 @@ def examine(
 def _value_fits(value: bytes, scheme: algorithms.Scheme, attrs: _Attributes, content: Content, key: bytes) -> bool:
     """Whether the signature value is one under `key`, over the attributes or, without any, over the content."""
     if attrs.present:
-        return any(algorithms.verify(key, scheme, value, form) is algorithms.Outcome.HOLDS for form in attrs.forms)
+        return any(signature_value.holds(key, scheme, value, form) for form in attrs.forms)
     if content.whole is not None:
-        return algorithms.verify(key, scheme, value, content.whole) is algorithms.Outcome.HOLDS
+        return signature_value.holds(key, scheme, value, content.whole)
     computed = b"" if scheme.whole_message else content.digest(scheme.digest)
-    return algorithms.verify(key, scheme, value, None, computed) is algorithms.Outcome.HOLDS
+    return signature_value.holds(key, scheme, value, None, computed)
 
 
 def _announced(signed: SignedData) -> set[str]:

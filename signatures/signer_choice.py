@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, keys
 from signatures.certificates import Certificate, comparable_name, same_name, signed_by
 from signatures.cms_reader import SignedData, SignerInfo
 from signatures.ocsp import key_bits
@@ -148,7 +148,7 @@ def _complete_key(certificate: Certificate, candidates: Sequence[Certificate], d
         if depth > 0 and issuer != certificate and same_name(issuer.subject, certificate.issuer):
             complete = _complete_key(issuer, candidates, depth - 1)
             if signed_by(certificate, complete):
-                return algorithms.with_dsa_parameters(certificate.spki, complete)
+                return keys.with_dsa_parameters(certificate.spki, complete)
     return certificate.spki
 
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-
 from signatures import asn1
-from signatures.algorithms import Outcome, Scheme, Unsupported, verify
+from signatures.algorithms import Scheme, Unsupported
+from signatures.signature_value import from_plain, holds
 
 _DSIG = "http://www.w3.org/2000/09/xmldsig#"
 _DSIG11 = "http://www.w3.org/2009/xmldsig11#"
@@ -68,11 +67,11 @@ def value_holds(certificate: bytes, scheme: Scheme, value: bytes, message: bytes
     """
     key = public_key_info(certificate)
     if scheme.kind == "dsa":
-        half = len(value) // 2
-        if not half or len(value) % 2:
+        sequence = from_plain(value)
+        if sequence is None:
             return False
-        value = encode_dss_signature(int.from_bytes(value[:half], "big"), int.from_bytes(value[half:], "big"))
-    return verify(key, scheme, value, message) is Outcome.HOLDS
+        value = sequence
+    return holds(key, scheme, value, message)
 
 
 def public_key_info(certificate: bytes) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from signatures import algorithms, asn1
+from signatures import algorithms, asn1, signature_value
 from signatures.certificates import CertificateError, parse, signer_of
 from signatures.chain import judge_chain
 from signatures.question import Question
@@ -35,8 +35,7 @@ def judge_rsa_sha1(
         value = asn1.read(contents).octets()
         certificate = parse(certificates[0])
         scheme = algorithms.Scheme("rsa", "sha1")
-        outcome = algorithms.verify(certificate.spki, scheme, value, None, digest_of("sha1"))
-        intact = outcome is algorithms.Outcome.HOLDS
+        intact = signature_value.holds(certificate.spki, scheme, value, None, digest_of("sha1"))
         if not intact:
             tally.fail("SIG_CRYPTO_FAILURE", "SIGNATURE_BROKEN")
     except asn1.Asn1Error as cause:
