@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple, TypeAlias
 
 # Real documents nest about a dozen levels; a reader's stack must not be the attacker's to fill.
@@ -96,6 +97,7 @@ _HARD = re.compile(rb"[()\\\r]")
 _WORDS: dict[bytes, bool | None] = {b"true": True, b"false": False, b"null": None}
 _DROP_WHITE = bytes.maketrans(b"", b"")
 _STREAM = re.compile(rb"(?:[" + _WHITE + rb"]++|%[^\r\n]*+)*+stream(\r\n|\n|\r(?!\n))?")
+_DATE = re.compile(r"(?:D:)?(\d{4})(\d\d)?(\d\d)?(\d\d)?(\d\d)?(\d\d)?(Z|[+-]\d\d'?(?:\d\d'?)?)?")
 
 
 class _Mark:
@@ -326,3 +328,26 @@ def text_of(raw: Value) -> str:
     if raw.startswith(b"\xef\xbb\xbf"):
         return raw[3:].decode("utf-8", "replace")
     return raw.decode("latin-1")
+
+
+def date_of(text: str) -> datetime | None:
+    """
+    Return the moment of a PDF date (ISO 32000-1, 7.9.4); None for one that is none, or has no time zone.
+
+    Without a zone nobody knows which moment is meant, and a claim is not worth a guess.
+    """
+    match = _DATE.match(text.strip())
+    if match is None or match[7] is None:
+        return None
+    year, month, day, hour, minute, second = (
+        int(part) if part else default for part, default in zip(match.groups()[:6], (1, 1, 1, 0, 0, 0), strict=True)
+    )
+    offset = timedelta(0)
+    digits = re.sub(r"\D", "", match[7])
+    if digits:
+        offset = timedelta(hours=int(digits[:2]), minutes=int(digits[2:4] or 0))
+        offset = -offset if match[7].startswith("-") else offset
+    try:
+        return datetime(year, month, day, hour, minute, second, tzinfo=timezone(offset)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
