@@ -30,7 +30,7 @@ MiB = 1024 * 1024
 
 class TaskFailed(Exception):
     """
-    A task came to no result: `code` is WORKER_DIED, TOO_SLOW, TOO_MUCH_MEMORY or TASK_CRASHED.
+    A task came to no result: `code` is WORKER_DIED, TOO_SLOW, TOO_MUCH_MEMORY, TASK_CRASHED or NOT_SCANNED.
 
     It is a finding about the bytes that were examined, so callers turn it into one; it never means that
     the program is broken.
@@ -89,7 +89,7 @@ class Worker:
             if kind not in ("result", "trouble") or grown or self._done >= TASKS_PER_WORKER:
                 self._end()
             if kind == "trouble":
-                raise OfficeError(value[0], remedy=value[1])
+                raise OfficeError(value[0], **value[1])
             if kind == "memory":
                 raise TaskFailed("TOO_MUCH_MEMORY", f"more than {self._memory_bytes // MiB} MiB")
             if kind == "crash":
@@ -132,10 +132,7 @@ class Worker:
         except (EOFError, OSError) as cause:
             self._end()
             # No task was asked yet: a machine without memory or processes to spare says nothing about any bytes.
-            raise OfficeError(
-                "no worker process could be started",
-                remedy="Look whether the machine has memory and processes to spare; what waits is examined afterwards.",
-            ) from cause
+            raise OfficeError("WORKER_NOT_STARTED") from cause
         return ours
 
     def _exit_code(self) -> int | None:
@@ -234,7 +231,7 @@ def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_byt
         except MemoryError:
             answer = ("memory", None)
         except OfficeError as error:
-            answer = ("trouble", (str(error), error.remedy))
+            answer = ("trouble", (error.code, error.facts))
         except RecursionError as error:
             answer = ("crash", f"RecursionError: {error}")
         except Exception as error:  # One item must not stop the next; the parent files this as a finding.

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import structlog
 
+from config.isolation import TaskFailed
 from intake.office import Office
 from storage.queries import LogFilter
 from storage.records import Action, Delivery, State
+from storage.vault import VaultError
 
 log = structlog.get_logger()
 
@@ -15,12 +17,13 @@ def malware_in(office: Office, delivery: Delivery) -> str | None:
     """
     Return what the scanner finds in a delivery, None for nothing, for no scanner, or where two persons released it.
 
-    Raises ScannerError while the scanner is away: the delivery waits, received and safe, and is not examined unscanned.
+    Raises ScannerError while the scanner is away or scans nothing: the delivery waits, received and safe, and is not
+    examined unscanned. Raises TaskFailed when it is this delivery that it cannot scan.
     """
     if office.scanner is None or delivery.released:
         return None
     with office.vault.open(delivery.sha256) as content:
-        scan = office.scanner.scan(content)
+        scan = office.scanner.scan(content, about=delivery.sha256)
     if scan.found is not None:
         log.error("malware", delivery=delivery.id, found=scan.found, scanner=scan.version)
     return scan.found
@@ -42,7 +45,7 @@ def rescan_quarantine(office: Office) -> int:
     freed = 0
     for delivery in office.queries.deliveries(LogFilter(state=State.SHELVED, limit=None)):
         quarantined = any(one.code == "MALWARE_FOUND" for one in delivery.reasons)
-        if quarantined and malware_in(office, delivery) is None:
+        if quarantined and _is_clean_now(office, delivery):
             office.ledger.act(
                 delivery.id,
                 Action.RETRY,
@@ -57,3 +60,12 @@ def rescan_quarantine(office: Office) -> int:
             freed += 1
     memory.put("version", version)
     return freed
+
+
+def _is_clean_now(office: Office, delivery: Delivery) -> bool:
+    """Whether the scanner finds nothing any more; what it cannot scan, or the vault not read, stays where it is."""
+    try:
+        return malware_in(office, delivery) is None
+    except (TaskFailed, VaultError) as failure:
+        log.warning("not_scanned_again", delivery=delivery.id, why=str(failure))
+        return False
