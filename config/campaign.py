@@ -105,35 +105,35 @@ def load_campaign(path: Path) -> CampaignFile:
     """Read the campaign at `path`; raises SettingsError with file, key and remedy."""
     raw = read_toml(path)
     campaign = convert(raw, Campaign, path)
-    for flaw in flaws_of(campaign):
-        raise SettingsError(f"{path}: {flaw[0]}", remedy=flaw[1])
+    for code, facts in flaws_of(campaign):
+        raise SettingsError(code, path=path, **facts)
     text = path.read_text(encoding="utf-8-sig")
     return CampaignFile(campaign, path.resolve(), text, hashlib.sha256(text.encode()).hexdigest())
 
 
-def flaws_of(campaign: Campaign) -> list[tuple[str, str]]:
-    """Return every contradiction in the campaign as (what, remedy); empty when it can be used."""
-    flaws: list[tuple[str, str]] = []
+def flaws_of(campaign: Campaign) -> list[tuple[str, dict[str, str]]]:
+    """Return every contradiction in the campaign as (code, facts); empty when it can be used."""
+    flaws: list[tuple[str, dict[str, str]]] = []
     for key in ("opens", "due", "closes"):
         if getattr(campaign, key).tzinfo is None:
-            flaws.append((f"{key} has no time zone", f"Write {key} = 2019-09-15T00:00:00+07:00, with the offset."))
+            flaws.append(("CAMPAIGN_WITHOUT_ZONE", {"key": key}))
     if flaws:
         return flaws
     if not campaign.opens < campaign.due:
-        flaws.append(("due is not after opens", "Correct one of the two instants."))
+        flaws.append(("CAMPAIGN_DUE_BEFORE_OPENS", {}))
     if not campaign.due <= campaign.closes:
-        flaws.append(("closes is before due", "Grace ends at due or later: correct one of the two instants."))
+        flaws.append(("CAMPAIGN_CLOSES_BEFORE_DUE", {}))
     if campaign.data_to < campaign.data_from:
-        flaws.append(("data_to is before data_from", "Correct the period for which the figures are asked."))
+        flaws.append(("CAMPAIGN_PERIOD_BACKWARDS", {}))
     if not campaign.approved_by.strip():
-        flaws.append(("approved_by is empty", "Name the person who approved these cut-offs."))
+        flaws.append(("CAMPAIGN_NOT_APPROVED", {}))
     if not campaign.basis.strip():
-        flaws.append(("basis is empty", "Name the letter and section that set these cut-offs."))
+        flaws.append(("CAMPAIGN_WITHOUT_BASIS", {}))
     prefix = campaign.receipt_prefix
     if not prefix or not all(letter.isascii() and (letter.isalnum() or letter == "-") for letter in prefix):
-        flaws.append(("receipt_prefix is empty or has odd letters", 'Write letters, digits and "-", e.g. "PDG-2019".'))
+        flaws.append(("CAMPAIGN_PREFIX_WRONG", {}))
     if not campaign.recognise:
-        flaws.append(("recognise is empty", 'Name the words by which a form is known, e.g. ["phiếu đánh giá"].'))
+        flaws.append(("CAMPAIGN_WITHOUT_WORDS", {}))
     return flaws
 
 
@@ -145,14 +145,11 @@ def extend_closes(file: CampaignFile, *, closes: datetime, by: str, on: date, ba
     an instant without zone, one that is not later (a cut-off is never moved against an agency), or no basis.
     """
     if closes.tzinfo is None:
-        raise WrongUse(f"{closes.isoformat()} has no time zone", remedy="Write it as 2019-09-28T00:00:00+07:00.")
+        raise WrongUse("MOMENT_WITHOUT_ZONE", closes=closes.isoformat())
     if closes <= file.campaign.closes:
-        raise WrongUse(
-            f"{closes.isoformat()} is not later than the present end of grace, {file.campaign.closes.isoformat()}",
-            remedy="A cut-off is only ever moved in the agencies' favour; name a later instant.",
-        )
+        raise WrongUse("EXTENSION_NOT_LATER", closes=closes.isoformat(), present=file.campaign.closes.isoformat())
     if not basis.strip() or not by.strip():
-        raise WrongUse("an extension needs a basis and a name", remedy="Give --basis TEXT and --by NAME.")
+        raise WrongUse("EXTENSION_WITHOUT_BASIS")
     document = tomlkit.parse(file.text)
     document["closes"] = closes
     document["version"] = file.campaign.version + 1

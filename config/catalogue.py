@@ -63,10 +63,7 @@ class CatalogueError(WrongUse):
     @classmethod
     def at(cls, source: str, key: str, what: str) -> CatalogueError:
         """Return the error for `key` in the file `source`, `what` being a whole clause."""
-        return cls(
-            f"{source}: {key}: {what}",
-            remedy=f"Correct {key} in {source}; config/catalogue.toml is a complete example with every key explained.",
-        )
+        return cls("CATALOGUE_WRONG", source=source, key=key, what=what)
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,10 +178,7 @@ def load_catalogue(path: Path) -> Catalogue:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as cause:
-        raise CatalogueError(
-            f"{path}: the catalogue cannot be read: {cause}",
-            remedy="Name an existing UTF-8 file in campaign.toml under catalogue.",
-        ) from cause
+        raise CatalogueError("CATALOGUE_UNREADABLE", path=path, why=cause) from cause
     return parse_catalogue(text, str(path))
 
 
@@ -200,7 +194,7 @@ def parse_catalogue(text: str, source: str) -> Catalogue:
     try:
         data = tomllib.loads(text, parse_float=Decimal)
     except tomllib.TOMLDecodeError as cause:
-        raise CatalogueError(f"{source}: not TOML: {cause}", remedy=f"Correct that line of {source}.") from cause
+        raise CatalogueError("CATALOGUE_NOT_TOML", source=source, why=cause) from cause
     return _Reader(source).catalogue(data)
 
 

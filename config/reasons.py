@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import json
+import re
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+# A code as it is kept where it speaks of trouble: alone, or with its facts.
+_KEPT = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?: (\{.*\}))?", re.DOTALL)
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+
 
 @dataclass(frozen=True, slots=True)
 class ReasonText:
-    """What a reason code means to a person: the sentence, then what to do, in two languages."""
+    """
+    What a reason code means to a person: the sentence, then what to do, in two languages.
+
+    What somebody else said, or was recorded before sentences had codes, has the code "" and speaks only in `en`.
+    """
 
     code: str
     vi: str
@@ -44,3 +55,45 @@ def explain(code: str) -> ReasonText:
         return known
     words = code.replace("_", " ").lower()
     return ReasonText(code, words, words, "Liên hệ quản trị hệ thống.", "Ask the system administrator.")
+
+
+def explain_with(code: str, facts: Mapping[str, str]) -> ReasonText:
+    """
+    Return the texts of `code` with the `facts` of this case in their places, `{path}` for the fact `path`.
+
+    A fact stands as it is; only `reasons` holds codes (`A_CODE, B_CODE`) and speaks in their sentences. A place
+    without its fact stays: nobody is left without words for want of one.
+    """
+    text = explain(code)
+    reasons = [explain(one) for one in facts.get("reasons", "").split(", ") if one]
+    vi = {**facts, "reasons": " ".join(one.vi for one in reasons)}
+    en = {**facts, "reasons": " ".join(one.en for one in reasons)}
+    return ReasonText(
+        code, _filled(text.vi, vi), _filled(text.en, en), _filled(text.do_vi, vi), _filled(text.do_en, en)
+    )
+
+
+def keep(code: str, facts: Mapping[str, str]) -> str:
+    """Return code and facts as one line to be recorded; `recall` says it again, in both languages."""
+    return f"{code} {json.dumps(dict(facts), ensure_ascii=False)}" if facts else code
+
+
+def recall(kept: str | None) -> ReasonText:
+    """
+    Return in words what `keep` wrote down.
+
+    Anything else (a mail server's own answer, a row of an earlier version) comes back as it is, in `en` alone
+    and with the code "".
+    """
+    found = _KEPT.fullmatch(kept or "")
+    if found is None or found[1] not in all_reasons():
+        return ReasonText("", "", kept or "", "", "")
+    try:
+        facts = json.loads(found[2] or "{}")
+    except (ValueError, RecursionError):
+        return ReasonText("", "", kept or "", "", "")
+    return explain_with(found[1], {str(name): str(value) for name, value in facts.items()})
+
+
+def _filled(template: str, facts: Mapping[str, str]) -> str:
+    return _PLACE.sub(lambda place: facts.get(place[1], place[0]), template)

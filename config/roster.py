@@ -75,11 +75,9 @@ def load_roster(path: Path) -> Roster:
             return roster_of(_xlsx_rows(path), path)
         text = path.read_text(encoding="utf-8-sig")
     except FileNotFoundError as cause:
-        raise SettingsError(
-            f"{path}: there is no such roster", remedy="Correct `roster` in the campaign file, or put the file there."
-        ) from cause
+        raise SettingsError("ROSTER_MISSING", path=path) from cause
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as cause:
-        raise SettingsError(f"{path}: cannot be read: {cause}", remedy="Save it as UTF-8 CSV, XLSX or TOML.") from cause
+        raise SettingsError("ROSTER_UNREADABLE", path=path, why=cause) from cause
     sample = text.startswith("# SAMPLE")
     body = "\n".join(line for line in text.splitlines() if not line.startswith("#"))
     head = body.splitlines()[0] if body.strip() else ""
@@ -116,11 +114,9 @@ def roster_of(rows: Iterable[Mapping[str | None, Any]], path: Path, *, sample: b
         if one.successor and one.successor not in ids
     ]
     if flaws:
-        raise SettingsError(f"{path}: " + "; ".join(flaws[:10]), remedy="Correct the rows that are named.")
+        raise SettingsError("ROSTER_ROWS_WRONG", path=path, flaws="; ".join(flaws[:10]))
     if not agencies:
-        raise SettingsError(
-            f"{path}: names no agency", remedy=f"Give a header {','.join(COLUMNS)} and a row an agency."
-        )
+        raise SettingsError("ROSTER_EMPTY", path=path, columns=",".join(COLUMNS))
     return Roster(tuple(agencies), sample)
 
 
@@ -204,9 +200,7 @@ def _xlsx_rows(path: Path) -> list[dict[str | None, Any]]:
         book = load_workbook(path, read_only=True, data_only=True)
         rows = list(book.worksheets[0].iter_rows(values_only=True))
     except (InvalidFileException, KeyError, ValueError, IndexError) as cause:
-        raise SettingsError(
-            f"{path}: is not a readable XLSX: {cause}", remedy="Save it again as .xlsx or as CSV."
-        ) from cause
+        raise SettingsError("ROSTER_NOT_XLSX", path=path, why=cause) from cause
     if not rows:
         return []
     header = [str(cell or "").strip() for cell in rows[0]]

@@ -54,15 +54,11 @@ class Secret:
             try:
                 return self._file.read_text(encoding="utf-8").strip("\r\n")
             except OSError as cause:
-                raise SettingsError(
-                    f"the password file {self._file} cannot be read",
-                    remedy="Create it with mode 0600, owned by the service's user, holding only the password.",
-                ) from cause
+                raise SettingsError("PASSWORD_FILE_UNREADABLE", file=self._file) from cause
         value = os.environ.get(self._env, "")
         if not value:
             raise SettingsError(
-                f"the environment variable {self._env or '(none named)'} holds no password",
-                remedy=f"Set {self._env or 'password_env'} in the service's environment, or name a password_file.",
+                "PASSWORD_NOT_SET", env=self._env or "(none named)", variable=self._env or "password_env"
             )
         return value
 
@@ -145,6 +141,7 @@ class FolderSource(_Table, frozen=True, tag="folder", tag_field="kind"):
     path: str = "/srv/qlvb-export"
     settle: Literal["move", "leave"] = "move"
     outbox: str = ""
+    manifests: Literal["believe", "ignore"] = "believe"
     every_seconds: int = 60
     look_timeout_seconds: int = 1800
 
@@ -315,20 +312,13 @@ def read_toml(path: Path) -> dict[str, Any]:
     try:
         return tomllib.loads(path.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as cause:
-        raise SettingsError(
-            f"{path}: there is no such file",
-            remedy="Name the configuration with --config FILE or $INTAKE_CONFIG; config/office.toml shows every key.",
-        ) from cause
+        raise SettingsError("CONFIG_MISSING", path=path) from cause
     except OSError as cause:
-        raise SettingsError(
-            f"{path}: cannot be read ({cause.strerror})", remedy="Let the service's user read the file."
-        ) from cause
+        raise SettingsError("CONFIG_UNREADABLE", path=path, why=cause.strerror) from cause
     except UnicodeDecodeError as cause:
-        raise SettingsError(f"{path}: is not UTF-8 text", remedy="Save the file as UTF-8.") from cause
+        raise SettingsError("CONFIG_NOT_UTF8", path=path) from cause
     except tomllib.TOMLDecodeError as cause:
-        raise SettingsError(
-            f"{path}: is not valid TOML: {cause}", remedy="Put text values in quotes and check the line that is named."
-        ) from cause
+        raise SettingsError("CONFIG_NOT_TOML", path=path, why=cause) from cause
 
 
 Struct = TypeVar("Struct", bound=msgspec.Struct)
@@ -344,20 +334,17 @@ def convert(raw: dict[str, Any], into: type[Struct], path: Path) -> Struct:
         if unknown:
             key, at = unknown.group(1), unknown.group(2) or ""
             near = difflib.get_close_matches(key, sorted(_keys_under(into, at)), n=1)
-            remedy = f"Write {near[0]} instead." if near else "Remove it; config/office.toml shows every key."
-            raise SettingsError(
-                f"{path}: there is no key {'.'.join(filter(None, [at, key]))}", remedy=remedy
-            ) from cause
+            named = ".".join(filter(None, [at, key]))
+            if near:
+                raise SettingsError("CONFIG_KEY_MISSPELT", path=path, key=named, near=near[0]) from cause
+            raise SettingsError("CONFIG_KEY_UNKNOWN", path=path, key=named) from cause
         missing = re.search(r"missing required field `([^`]+)`", message)
         if missing:
-            raise SettingsError(
-                f"{path}: the key {missing.group(1)} is missing", remedy=f"Add a line: {missing.group(1)} = …"
-            ) from cause
+            raise SettingsError("CONFIG_KEY_MISSING", path=path, key=missing.group(1)) from cause
         where = re.search(r" - at `\$\.?([^`]*)`", message)
         what = message.split(" - at ")[0]
         raise SettingsError(
-            f"{path}: the key {where.group(1) if where else '(top)'} is wrong: {what}",
-            remedy="Write a value of the kind that is named; the shipped example shows one.",
+            "CONFIG_KEY_WRONG", path=path, key=where.group(1) if where else "(top)", what=what
         ) from cause
 
 
@@ -388,10 +375,7 @@ def _check(settings: Settings, path: Path) -> None:
     try:
         _ = settings.office.zone
     except (ZoneInfoNotFoundError, ValueError) as cause:
-        raise SettingsError(
-            f"{path}: office.time_zone {settings.office.time_zone!r} is not a time zone",
-            remedy='Write "Asia/Ho_Chi_Minh" or another name of the IANA list.',
-        ) from cause
+        raise SettingsError("TIME_ZONE_UNKNOWN", path=path, time_zone=repr(settings.office.time_zone)) from cause
     plain = [
         (f"source {one.name}", one.host) for one in settings.source if isinstance(one, ImapSource) and one.tls == "none"
     ]
@@ -399,27 +383,16 @@ def _check(settings: Settings, path: Path) -> None:
         plain.append(("smtp", settings.smtp.host))
     for where, host in plain:
         if not is_loopback(host):
-            raise SettingsError(
-                f'{path}: {where}: tls = "none" is only for this machine, and {host} is another',
-                remedy='Write tls = "required" (or "starttls").',
-            )
+            raise SettingsError("CONFIG_UNPROTECTED", path=path, where=where, host=host)
     names = [one.name for one in settings.source]
     for name in names:
         if names.count(name) > 1:
-            raise SettingsError(
-                f"{path}: two sources are called {name!r}",
-                remedy="Give each its own name: what has arrived is remembered under it.",
-            )
+            raise SettingsError("SOURCE_NAME_TWICE", path=path, name=repr(name))
         if not re.fullmatch(r"[A-Za-z0-9_-]{1,40}", name):
-            raise SettingsError(
-                f"{path}: source name {name!r}",
-                remedy="Use letters, digits, - and _ (at most 40), and never change it later.",
-            )
+            raise SettingsError("SOURCE_NAME_WRONG", path=path, name=repr(name))
     host, _, port = settings.console.listen.rpartition(":")
     if not host or not port.isdigit():
-        raise SettingsError(
-            f"{path}: console.listen {settings.console.listen!r} is not HOST:PORT", remedy='Write "127.0.0.1:8080".'
-        )
+        raise SettingsError("LISTEN_WRONG", path=path, listen=repr(settings.console.listen))
     policy = settings.trust.policy
     for key, value, least, most in (
         # Shorter keys were factored before any form was signed; OpenSSL verifies none that is longer.
@@ -429,12 +402,10 @@ def _check(settings: Settings, path: Path) -> None:
         ("local_time_fault_hours", policy.local_time_fault_hours, 0, 14),
     ):
         if not least <= value <= most:
-            raise SettingsError(
-                f"{path}: trust.policy.{key} {value} cannot be meant", remedy=f"Write {least} to {most}."
-            )
+            raise SettingsError("POLICY_OUT_OF_RANGE", path=path, key=key, value=value, least=least, most=most)
     for one in settings.source:
         if one.every_seconds < 1:
-            raise SettingsError(f"{path}: source {one.name}: every_seconds must be 1 or more", remedy="Write 60.")
+            raise SettingsError("EVERY_SECONDS_WRONG", path=path, name=one.name)
 
 
 def _absolute(settings: Settings, base: Path) -> Settings:

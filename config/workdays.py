@@ -150,14 +150,9 @@ def load_overrides(path: Path | None) -> dict[date, Override]:
             for day, entry in raw.items()
         }
     except OSError as cause:
-        raise SettingsError(
-            f"{path}: cannot be read ({cause.strerror})", remedy="Correct calendar.overrides in the campaign file."
-        ) from cause
+        raise SettingsError("OVERRIDES_UNREADABLE", path=path, why=cause.strerror) from cause
     except (tomllib.TOMLDecodeError, ValueError, KeyError, TypeError) as cause:
-        raise SettingsError(
-            f"{path}: {cause}",
-            remedy='Write a table a day: ["2026-01-02"] working = false, reason = "…", document = "…".',
-        ) from cause
+        raise SettingsError("OVERRIDES_WRONG", path=path, why=cause) from cause
 
 
 @cache

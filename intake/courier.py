@@ -139,10 +139,7 @@ class SmtpCourier:
         """Open a protected, logged-in connection; cut it off when the letter takes too long in all."""
         settings = self._settings
         if settings.tls == "none" and not is_loopback(settings.host):
-            raise OfficeError(
-                f'[smtp] tls = "none" is only for this machine, and {settings.host} is another.',
-                remedy='Write tls = "required" (or "starttls").',
-            )
+            raise OfficeError("RELAY_UNPROTECTED", host=settings.host)
         relay: smtplib.SMTP
         name = socket.gethostname()
         if settings.tls == "required":
@@ -173,17 +170,11 @@ class SmtpCourier:
             assert relay.sock is not None
             peer = str(relay.sock.getpeername()[0]).partition("%")[0]
             if not ip_address(peer).is_loopback:
-                raise OfficeError(
-                    f"[smtp] {settings.host} is not this machine but {peer}, and the connection is not protected.",
-                    remedy='Write tls = "required" (or "starttls").',
-                )
+                raise OfficeError("RELAY_ELSEWHERE", host=settings.host, peer=peer)
         relay.ehlo_or_helo_if_needed()
         if settings.tls == "starttls":
             if not relay.has_extn("starttls"):
-                raise OfficeError(
-                    f"{settings.host} does not offer STARTTLS, so nothing was sent.",
-                    remedy='Switch it on at the relay, or write tls = "required" with its TLS port (465).',
-                )
+                raise OfficeError("RELAY_WITHOUT_STARTTLS", host=settings.host)
             relay.starttls(context=self._tls_context())
             relay.ehlo()
         if settings.user:
@@ -203,10 +194,7 @@ class SmtpCourier:
         try:
             return ssl.create_default_context(cafile=self._settings.ca_file or None)
         except (OSError, ValueError) as cause:
-            raise OfficeError(
-                f"[smtp] the CA file {self._settings.ca_file} cannot be used.",
-                remedy="Put the relay's CA certificate there, as PEM, readable by the service.",
-            ) from cause
+            raise OfficeError("RELAY_CA_UNUSABLE", ca_file=self._settings.ca_file) from cause
 
     def _scrubbed(self, words: object) -> str:
         """Return the relay's words without the password, plain or as it travels in AUTH (RFC 4616, RFC 4954)."""

@@ -38,7 +38,7 @@ def hand_out(queries: Queries, vault: Vault, ref: str, folder: Path) -> Handed:
     read. Raises WrongUse for a folder that is not empty.
     """
     if folder.exists() and any(folder.iterdir()):
-        raise WrongUse(f"{folder} is not empty", remedy="Name a new folder; evidence is never mixed with other files.")
+        raise WrongUse("EVIDENCE_FOLDER_NOT_EMPTY", folder=folder)
     shown = queries.show(ref)
     for name in ("files", "trust"):
         (folder / name).mkdir(parents=True, exist_ok=True)

@@ -47,10 +47,7 @@ def fetch_revocation_data(office: Office, stopped: Callable[[], bool] = lambda: 
             for certificate, issuer in pairwise(path):
                 results += refresh_answer(certificate, issuer, folders[0], fetcher)
     except OSError as cause:
-        raise OfficeError(
-            f"revocation data cannot be written to {folders[0]}: {cause.strerror or cause}",
-            remedy="Let the service's user write to the first of [trust] folders, or empty fetch_hosts.",
-        ) from cause
+        raise OfficeError("REVOCATION_NOT_WRITTEN", folder=folders[0], why=cause.strerror or cause) from cause
     for one in results:
         if one.problem:
             log.warning("not_fetched", url=one.url[:200], why=one.problem)

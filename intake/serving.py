@@ -55,6 +55,7 @@ def desk_of(office: Office) -> Desk:
         demonstration=bool(settings.demo.mail_sink),
         disk=Path(vault) if settings.vault.url.startswith("file:") else None,
         disk_floor_bytes=settings.disk.floor_mib * MiB,
+        letters_per_day=settings.letters.per_day,
     )
 
 
@@ -86,10 +87,7 @@ class ConsoleServer:
             self._thread.join(0.05)
             waited += 0.05
         if not self._server.started:
-            raise OfficeError(
-                f"the console cannot listen on {self.address}",
-                remedy="Another program has that port: choose another [console] listen.",
-            )
+            raise OfficeError("CONSOLE_CANNOT_LISTEN", address=self.address)
 
     def stop(self) -> None:
         """Finish the pages in hand and end."""

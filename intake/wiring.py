@@ -45,16 +45,11 @@ def office_clock(settings: Settings) -> Clock:
     if not fixed:
         return system_clock
     if not is_loopback(settings.smtp.host) and settings.smtp.mode != "rehearse":
-        raise SettingsError(
-            "INTAKE_NOW is set, but letters would leave this machine",
-            remedy='Unset INTAKE_NOW, or write [smtp] mode = "rehearse".',
-        )
+        raise SettingsError("FIXED_CLOCK_WOULD_SEND")
     try:
         moment = datetime.fromisoformat(fixed)
     except ValueError as cause:
-        raise SettingsError(
-            f"INTAKE_NOW={fixed!r} is not a moment", remedy="Write it as 2019-09-14T10:00:00+07:00."
-        ) from cause
+        raise SettingsError("FIXED_CLOCK_WRONG", fixed=repr(fixed)) from cause
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=settings.office.zone)
     log.warning("CLOCK_IS_FIXED", at=moment.isoformat(), why="INTAKE_NOW is set; unset it for real work")
@@ -122,6 +117,4 @@ def open_status_courier(settings: Settings, clock: Clock, organ_id: str) -> Cour
 def refuse_without_sources(settings: Settings) -> None:
     """Raise SettingsError when there is nothing to poll: a daemon that watches nothing looks healthy and is not."""
     if not settings.sources:
-        raise SettingsError(
-            "no [[source]] is configured", remedy="Add the mailbox and the export folder; config/office.toml shows how."
-        )
+        raise SettingsError("NO_SOURCE")

@@ -147,10 +147,7 @@ def add(path: Path, folder: Path) -> tuple[TrustPaper, ...]:
                 write_durably(target, paper.der)
             placed.append(_described(paper.kind, paper.der, target))
     except OSError as cause:
-        raise OfficeError(
-            f"the trust folder {folder} cannot be written: {cause.strerror or cause}",
-            remedy="Give the account that runs this command the right to write there, or name another folder.",
-        ) from cause
+        raise OfficeError("TRUST_FOLDER_NOT_WRITABLE", folder=folder, why=cause.strerror or cause) from cause
     return tuple(placed)
 
 
@@ -205,11 +202,7 @@ def check(folders: Sequence[Path], at: datetime) -> tuple[TrustProblem, ...]:
 def _files(folder: Path) -> Iterator[Path]:
     """Yield the files of a trust folder in a stable order, without hidden ones and notes."""
     if not folder.is_dir():
-        raise OfficeError(
-            f"the trust folder {folder} does not exist",
-            remedy="Create it and place the CA certificates and revocation lists in it (intake trust add FILE), "
-            "or correct [trust] folders in the configuration.",
-        )
+        raise OfficeError("TRUST_FOLDER_MISSING", folder=folder)
     count = 0
     for path in sorted(folder.rglob("*")):
         if any(part.startswith(".") for part in path.relative_to(folder).parts) or not path.is_file():
@@ -218,26 +211,17 @@ def _files(folder: Path) -> Iterator[Path]:
             continue
         count += 1
         if count > MAX_FILES:
-            raise OfficeError(
-                f"the trust folder {folder} holds more than {MAX_FILES} files",
-                remedy="Name the folder that holds only the CA certificates and revocation lists.",
-            )
+            raise OfficeError("TRUST_FOLDER_TOO_FULL", folder=folder, max_files=MAX_FILES)
         yield path
 
 
 def _read(path: Path) -> bytes:
     try:
         if path.stat().st_size > MAX_FILE_BYTES:
-            raise OfficeError(
-                f"{path} is larger than any certificate or revocation list",
-                remedy="Remove it from the trust folder.",
-            )
+            raise OfficeError("TRUST_FILE_TOO_LARGE", path=path)
         return path.read_bytes()
     except OSError as cause:
-        raise OfficeError(
-            f"{path} cannot be read: {cause.strerror or cause}",
-            remedy="Check that the file exists and that the account that runs this program may read it.",
-        ) from cause
+        raise OfficeError("FILE_UNREADABLE", path=path, why=cause.strerror or cause) from cause
 
 
 def _papers(data: bytes, path: Path) -> list[tuple[PaperKind, bytes]]:
@@ -246,10 +230,7 @@ def _papers(data: bytes, path: Path) -> list[tuple[PaperKind, bytes]]:
         ders = [pem.bare_base64(data) or data]
     found = [paper for der in ders for paper in _papers_in(der)]
     if not found:
-        raise WrongUse(
-            f"{path} is neither a certificate nor a revocation list nor a .p7b bundle",
-            remedy="Remove it from the trust folder, or replace it by the PEM or DER file the authority publishes.",
-        )
+        raise WrongUse("TRUST_FILE_WRONG", path=path)
     return found
 
 

@@ -39,10 +39,7 @@ def report_xml(report: FileReport, question: Question) -> bytes:
     are UTC. Raises WrongUse for a file without any signature: there is nothing to report on.
     """
     if not report.signatures:
-        raise WrongUse(
-            f"{report.path} bears no signature that could be reported on",
-            remedy="Ask for a validation report only for signed files; the verdict says why there is none.",
-        )
+        raise WrongUse("NOTHING_TO_REPORT_ON", path=report.path)
     names = {None: NAMESPACE, "ds": _DSIG, "xades": _XADES, "phieu": OWN_NAMESPACE}
     root = etree.Element(_name("ValidationReport"), nsmap=names)  # type: ignore[arg-type]  # None is the default prefix
     objects = _Objects()

@@ -53,11 +53,11 @@ def judge_in_processes(
     """Do what `verify.inspect_paths` promises, with `judge` for each file; the time limit can be set for tests."""
     for path in paths:
         if not path.is_file():
-            raise WrongUse(f"{path} is not a file", remedy="Name an existing file; folders are not searched.")
+            raise WrongUse("PATH_NOT_A_FILE", path=path)
         if not os.access(path, os.R_OK):
-            raise WrongUse(f"{path} may not be read", remedy="Give this account the right to read it.")
+            raise WrongUse("PATH_NOT_READABLE", path=path)
     if content is not None and not content.is_file():
-        raise WrongUse(f"{content} is not a file", remedy="Name the file the detached signature belongs to.")
+        raise WrongUse("CONTENT_NOT_A_FILE", content=content)
     count = min(len(paths), processes or os.cpu_count() or 1)
     context = multiprocessing.get_context("fork")
     waiting = list(range(len(paths)))[::-1]

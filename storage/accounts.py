@@ -88,10 +88,7 @@ class Accounts:
     def create(self, name: str, full_name: str, role: Role, password: str, *, by: str, at: datetime) -> Account:
         """Make an account; raises AccountError for a name taken or malformed, or a password too short."""
         if not _NAME.match(name):
-            raise AccountError(
-                f"{name!r} is no name for an account",
-                remedy="Use 1 to 64 small letters, digits, dots, dashes or underscores, a letter or digit first.",
-            )
+            raise AccountError("ACCOUNT_NAME_WRONG", name=repr(name))
         _check_password(password)
         row = {
             "name": name,
@@ -104,7 +101,7 @@ class Accounts:
         with writing(self._database) as pages:
             taken = pages.connection.execute(select(accounts.c.name).where(accounts.c.name == name)).first()
             if taken or name in RESERVED:
-                raise AccountError(f"the account {name} exists already", remedy="Choose another name.")
+                raise AccountError("ACCOUNT_EXISTS", name=name)
             pages.connection.execute(insert(accounts), row)
             detail = {"account": name, "full_name": row["full_name"], "role": role.value}
             pages.append("account_created", detail, actor=by, at=at)
@@ -139,9 +136,9 @@ class Accounts:
         """Return the account if it may act; raises AccountError if it is unknown or disabled."""
         account = self.get(name)
         if account is None:
-            raise AccountError(f"there is no account {name!r}", remedy="`intake user list` shows the accounts.")
+            raise AccountError("ACCOUNT_UNKNOWN", name=repr(name))
         if account.disabled:
-            raise AccountError(f"the account {name} is disabled", remedy="An administrator can open it again.")
+            raise AccountError("ACCOUNT_DISABLED", name=name)
         return account
 
     def list(self) -> tuple[Account, ...]:
@@ -246,7 +243,7 @@ class Accounts:
         with writing(self._database) as pages:
             changed = pages.connection.execute(update(accounts).where(accounts.c.name == name).values(values))
             if changed.rowcount == 0:
-                raise AccountError(f"there is no account {name!r}", remedy="`intake user list` shows the accounts.")
+                raise AccountError("ACCOUNT_UNKNOWN", name=repr(name))
             if end_sessions:
                 pages.connection.execute(delete(sessions).where(sessions.c.account == name))
             pages.append(event, {"account": name, **detail}, actor=by, at=at)
@@ -265,10 +262,7 @@ def _account(pages: Pages, name: str) -> Account:
 
 def _check_password(password: str) -> None:
     if not MIN_PASSWORD_CHARACTERS <= len(password) <= MAX_PASSWORD_CHARACTERS:
-        raise AccountError(
-            f"a password has {MIN_PASSWORD_CHARACTERS} to {MAX_PASSWORD_CHARACTERS} characters",
-            remedy="Choose a longer one; several words in a row are easy to remember.",
-        )
+        raise AccountError("PASSWORD_LENGTH", least=MIN_PASSWORD_CHARACTERS, most=MAX_PASSWORD_CHARACTERS)
 
 
 def _token_sha256(token: str) -> str:

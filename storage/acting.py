@@ -148,10 +148,7 @@ def pending_of(row: Row[Any]) -> PendingApproval:
 
 def _check_person(pages: Pages, name: str) -> None:
     if not _may_decide(pages, name):
-        raise NotOpen(
-            f"{name!r} is no account that may decide",
-            remedy="Use an existing account with the role clerk or admin (`intake user list`).",
-        )
+        raise NotOpen("ACCOUNT_MAY_NOT_DECIDE", name=repr(name))
 
 
 def _may_decide(pages: Pages, name: str) -> bool:
@@ -164,20 +161,19 @@ def _check_open(delivery: Delivery, asked: Asked) -> None:
     if delivery.state not in OPEN_FROM[asked.action]:
         open_from = ", ".join(sorted(OPEN_FROM[asked.action]))
         raise NotOpen(
-            f"{ref} is {delivery.state.value}: {asked.action.value} is not open",
-            remedy=f"It is open for: {open_from}. Look at the delivery again, another person may have decided.",
+            "ACT_NOT_OPEN_FROM_STATE",
+            ref=ref,
+            state=delivery.state.value,
+            action=asked.action.value,
+            open_from=open_from,
         )
     if asked.action is not Action.ACCEPT:
         return
     revoked = any(one.code == REVOKED for one in delivery.reasons)
     if delivery.signature is None or delivery.signature == FAILED or revoked:
-        raise NotOpen(
-            f"{ref} cannot be accepted by anybody: its signature "
-            + ("does not hold" if delivery.signature else "was never examined"),
-            remedy="Return it: the agency signs the original again and sends it once more.",
-        )
+        raise NotOpen("ACCEPT_SIGNATURE_FAILED" if delivery.signature else "ACCEPT_NEVER_EXAMINED", ref=ref)
     if not (asked.agency or delivery.agency) or not delivery.campaign:
-        raise NotOpen(f"{ref} cannot be accepted: its agency is not known", remedy="Name the agency with the decision.")
+        raise NotOpen("ACCEPT_WITHOUT_AGENCY", ref=ref)
 
 
 def _target(pages: Pages, delivery: Delivery, asked: Asked) -> str | None:
@@ -185,10 +181,10 @@ def _target(pages: Pages, delivery: Delivery, asked: Asked) -> str | None:
     if asked.action is not Action.LINK:
         return None
     if not asked.link_to:
-        raise NotOpen("a copy is linked to the delivery it copies", remedy="Name its id or receipt number.")
+        raise NotOpen("LINK_TO_NOTHING")
     target = find(pages, asked.link_to)
     if target.id == delivery.id or target.linked_to == delivery.id:
-        raise NotOpen(f"{delivery.id} cannot be a copy of itself", remedy="Name the delivery that came first.")
+        raise NotOpen("LINK_TO_ITSELF", id=delivery.id)
     return target.linked_to or target.id
 
 
@@ -207,15 +203,9 @@ def _first_asking(pages: Pages, delivery: Delivery, asked: Asked, target: str | 
         close_approvals(pages, delivery.id, "void", at=asked.at, by=asked.by)
         return None
     if first.asked_by.casefold() == asked.by.casefold():
-        raise NotOpen(
-            f"{asked.by} has asked for this already, and a second person must repeat it",
-            remedy="Ask a colleague with an account of their own to look at it and do the same.",
-        )
+        raise NotOpen("SECOND_PERSON_MISSING", by=asked.by)
     if (first.agency, first.link_to) != (asked.agency, target):
-        raise NotOpen(
-            f"{first.asked_by} asked for the same with another agency or original",
-            remedy="Talk to each other: the second person must repeat exactly what the first asked for.",
-        )
+        raise NotOpen("SECOND_PERSON_DIFFERS", asked_by=first.asked_by)
     return first
 
 

@@ -77,7 +77,7 @@ def backup(
     try:
         folder.mkdir(parents=True, exist_ok=True, mode=FOLDER_MODE)
         if any(folder.iterdir()):
-            raise BackupError(f"{folder} is not empty", remedy="Name a new folder; a backup never writes over another.")
+            raise BackupError("BACKUP_FOLDER_NOT_EMPTY", folder=folder)
         copy = folder / DATABASE
         if database.path is not None:
             _copy_sqlite(database.path, copy)
@@ -101,10 +101,7 @@ def backup(
         }
         _write_synced(folder / MANIFEST, json.dumps(manifest, indent=1, ensure_ascii=False).encode())
     except OSError as cause:
-        raise BackupError(
-            f"the backup to {folder} failed: {cause.strerror or cause}",
-            remedy="Check that the disk is mounted and has room, remove the unfinished folder, and start again.",
-        ) from cause
+        raise BackupError("BACKUP_FAILED", folder=folder, why=cause.strerror or cause) from cause
     return BackupReport(folder, blobs, size, head_seq, head_hash, tuple(damaged))
 
 
@@ -128,16 +125,10 @@ def restore(
         _restore_rows(folder / DATABASE, database, tell)
         _restore_configuration(folder, manifest, configuration)
     except OSError as cause:
-        raise BackupError(
-            f"the copy {folder} cannot be put back: {cause.strerror or cause}",
-            remedy="Check both disks, empty the half-filled place, and start again.",
-        ) from cause
+        raise BackupError("RESTORE_FAILED", folder=folder, why=cause.strerror or cause) from cause
     report = audit(database, vault, progress=progress)
     if (report.head_seq, report.head_hash) != (manifest["head"]["seq"], manifest["head"]["hash"]):
-        raise BackupError(
-            "the restored log does not end where the manifest says",
-            remedy="Use an older copy, and keep this one for an investigation.",
-        )
+        raise BackupError("RESTORED_LOG_DIFFERS")
     return report
 
 
@@ -147,17 +138,12 @@ def restore(
 def _copy_sqlite(source: Path, copy: Path) -> None:
     """Copy an SQLite file as it is at one moment (sqlite.org/backup.html); writers are not held up in WAL mode."""
     if not source.is_file():
-        raise BackupError(
-            f"there is no database at {source}", remedy="Run `intake db upgrade` or correct [database] url."
-        )
+        raise BackupError("DATABASE_MISSING", source=source)
     try:
         with closing(sqlite3.connect(f"file:{source}?mode=ro", uri=True)) as old, closing(sqlite3.connect(copy)) as new:
             old.backup(new)
     except sqlite3.Error as cause:
-        raise BackupError(
-            f"the database cannot be copied: {cause}",
-            remedy="Check the disk of the database; if it is damaged, restore the last good backup.",
-        ) from cause
+        raise BackupError("DATABASE_NOT_COPIED", why=cause) from cause
 
 
 def _one_file(copy: Path) -> None:
@@ -285,10 +271,7 @@ def _restore_blobs(folder: Path, vault: Vault, tell: Progress) -> None:
             while chunk := blob.read(CHUNK_BYTES):
                 writer.write(chunk)
             if writer.commit().sha256 != digest:
-                raise BackupError(
-                    f"{relative} in the copy no longer matches its digest",
-                    remedy="Take this file from another copy, empty the half-filled vault, and start again.",
-                )
+                raise BackupError("BACKUP_BLOB_DAMAGED", relative=relative)
         tell("blobs", done, len(lines))
 
 
@@ -329,18 +312,13 @@ def _proven_manifest(folder: Path) -> dict[str, Any]:
         files: dict[str, str] = manifest["files"]
         assert isinstance(manifest["head"]["seq"], int)
     except FileNotFoundError as cause:
-        raise BackupError(
-            f"{folder} holds no finished backup: there is no {MANIFEST}", remedy="Name the folder of a finished one."
-        ) from cause
+        raise BackupError("BACKUP_UNFINISHED", folder=folder, manifest=MANIFEST) from cause
     except (ValueError, KeyError, TypeError, AssertionError) as cause:
-        raise BackupError(f"{folder / MANIFEST} is not understood", remedy="Use another copy.") from cause
+        raise BackupError("BACKUP_MANIFEST_WRONG", path=folder / MANIFEST) from cause
     for name, digest in files.items():
         place = (folder / name).resolve()
         if not place.is_relative_to(folder.resolve()) or not place.is_file() or _sha256_of(place) != digest:
-            raise BackupError(
-                f"{name} in the copy is missing or was changed",
-                remedy="Use another copy, and keep this one for an investigation.",
-            )
+            raise BackupError("BACKUP_FILE_CHANGED", name=name)
     return manifest
 
 
@@ -349,12 +327,9 @@ def _check_empty(database: Database, vault: Vault) -> None:
         with database.reading() as connection:
             entries = connection.execute(select(func.count()).select_from(log)).scalar_one()
         if entries:
-            raise BackupError(
-                f"the database holds {entries} log entries already",
-                remedy="Restore into an empty database: nothing that is recorded is written over.",
-            )
+            raise BackupError("DATABASE_NOT_EMPTY", entries=entries)
     if next(iter(vault.digests()), None) is not None:
-        raise BackupError("the vault is not empty", remedy="Restore into an empty vault: name another folder.")
+        raise BackupError("VAULT_NOT_EMPTY")
 
 
 def _sha256_of(path: Path) -> str:

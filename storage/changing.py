@@ -39,9 +39,7 @@ def find(pages: Pages, ref: str) -> Delivery:
 
 def no_such_delivery(ref: str) -> WrongUse:
     """Return the error for a reference that names nothing."""
-    return WrongUse(
-        f"there is no delivery {ref!r}", remedy="Give an id (d000001) or a receipt number as `intake log` shows them."
-    )
+    return WrongUse("DELIVERY_UNKNOWN", ref=repr(ref))
 
 
 def change(

@@ -31,9 +31,6 @@ BUSY_TIMEOUT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
 
 
-CHECK_DATABASE = "Check that the database runs, that its disk has room and that the service's user may write there."
-
-
 class DatabaseError(OfficeError):
     """The database cannot be opened, reached or written."""
 
@@ -60,10 +57,7 @@ class Database:
             try:
                 path.parent.mkdir(parents=True, exist_ok=True, mode=0o750)
             except OSError as cause:
-                raise DatabaseError(
-                    f"the folder {path.parent} for the database cannot be made: {cause.strerror}",
-                    remedy="Create it and give it to the service's user, or correct [database] url.",
-                ) from cause
+                raise DatabaseError("DATABASE_FOLDER_NOT_MADE", parent=path.parent, why=cause.strerror) from cause
             engine = create_engine(
                 parsed,
                 connect_args={"timeout": BUSY_TIMEOUT_SECONDS, "check_same_thread": False},
@@ -121,18 +115,17 @@ class Database:
 
 def _parse(url: str) -> URL:
     """Return the URL of a database we can use; the error never repeats the URL, which may hold a password."""
-    remedy = "Write [database] url as sqlite:///var/intake.db or postgresql+psycopg://user@host/name."
     try:
         parsed = make_url(url)
         parsed.get_dialect()
     except (ArgumentError, NoSuchModuleError) as cause:
-        raise DatabaseError("the database URL is not understood", remedy=remedy) from cause
+        raise DatabaseError("DATABASE_URL_WRONG") from cause
     if parsed.get_backend_name() == "postgresql":
         return parsed.set(drivername="postgresql+psycopg")
     if parsed.get_backend_name() != "sqlite":
-        raise DatabaseError(f"the database kind {parsed.get_backend_name()} is not supported", remedy=remedy)
+        raise DatabaseError("DATABASE_KIND_UNKNOWN", kind=parsed.get_backend_name())
     if not parsed.database or parsed.database == ":memory:" or parsed.database.startswith("file:"):
-        raise DatabaseError("an SQLite database must be a file, so that it survives the process", remedy=remedy)
+        raise DatabaseError("DATABASE_IN_MEMORY")
     return parsed
 
 
@@ -165,11 +158,9 @@ def _in_words() -> Iterator[None]:
     except DBAPIError as cause:
         words = _first_line(cause)
         if "no such table" in words or "UndefinedTable" in type(cause.orig).__name__:
-            raise DatabaseError(
-                "the database has no tables yet, or those of an older program", remedy="Run `intake db upgrade`."
-            ) from cause
+            raise DatabaseError("DATABASE_NOT_UPGRADED") from cause
         if isinstance(cause, OperationalError | InternalError) or type(cause) is sqlalchemy.exc.DatabaseError:
-            raise DatabaseError(f"the database cannot be used now: {words}", remedy=CHECK_DATABASE) from cause
+            raise DatabaseError("DATABASE_AWAY", words=words) from cause
         raise
     except StatementError as cause:
         # A value that has no place in a column (a time without zone) is a ValueError like any other.

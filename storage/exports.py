@@ -100,10 +100,7 @@ def export(
     try:
         _write_whole(out, data)
     except OSError as cause:
-        raise ExportError(
-            f"{out} cannot be written: {cause.strerror}",
-            remedy="Name a file in a folder that exists and that you may write to; close it if it is open in Excel.",
-        ) from cause
+        raise ExportError("EXPORT_NOT_WRITTEN", out=out, why=cause.strerror) from cause
     return len(listing.rows)
 
 
@@ -204,10 +201,7 @@ def as_parquet(listing: Listing) -> bytes:
         import pyarrow
         import pyarrow.parquet
     except ImportError as cause:
-        raise ExportError(
-            "Parquet needs the library pyarrow, which is not installed",
-            remedy="Install phieu-intake[parquet], or export as csv, xlsx or json.",
-        ) from cause
+        raise ExportError("PARQUET_NOT_INSTALLED") from cause
     columns: dict[str, Any] = {}
     for name in listing.columns:
         values = [row[name] for row in listing.rows]

@@ -94,15 +94,10 @@ class Lease:
         """Say that the holder lives; raises LeaseError when another has taken over: stop at once."""
         held = self._held
         if held is None:
-            raise LeaseError(
-                "this process does not hold the lease", remedy="Acquire it first; this is a fault of ours."
-            )
+            raise LeaseError("LEASE_NOT_HELD")
         if not self._lock.still_held():
             self._held = None
-            raise LeaseError(
-                "the lock of this daemon was lost with its connection",
-                remedy="The service stops and its manager starts it again; check the database server if this repeats.",
-            )
+            raise LeaseError("LEASE_LOST")
         with self._database.writing() as connection:
             mine = (leases.c.name == self._name, leases.c.token == held.token, leases.c.held)
             kept = connection.execute(update(leases).where(*mine).values(expires_at=now + self._ttl))
@@ -139,12 +134,10 @@ class Lease:
 
     def _taken(self) -> LeaseError:
         holder = self.holder()
-        who = "another process" if holder is None else f"process {holder.pid} on {holder.host}"
-        since = "" if holder is None else f" since {holder.started_at.isoformat(timespec='seconds')}"
-        return LeaseError(
-            f"{who} is in charge of this store{since}",
-            remedy="Stop it first; one daemon serves one store. To share the work on PostgreSQL, run `intake work`.",
-        )
+        if holder is None:
+            return LeaseError("LEASE_TAKEN_BY_SOMEBODY")
+        since = holder.started_at.isoformat(timespec="seconds")
+        return LeaseError("LEASE_TAKEN", pid=holder.pid, host=holder.host, since=since)
 
 
 class _FileLock:

@@ -22,11 +22,6 @@ SPOOL_BYTES = 1024 * 1024
 REQUEST_TIMEOUT = timedelta(seconds=60)
 RETRY_TIMEOUT = timedelta(seconds=120)
 
-REMEDY = (
-    "Check the bucket's name, the credentials in the service's environment (AWS_ACCESS_KEY_ID, "
-    "AWS_SECRET_ACCESS_KEY, AWS_ENDPOINT) and the way to the store; intake goes on by itself."
-)
-
 
 def open_object_vault(url: str) -> Vault:
     """
@@ -39,10 +34,7 @@ def open_object_vault(url: str) -> Vault:
         from obstore.exceptions import BaseError
         from obstore.store import from_url
     except ImportError as cause:
-        raise VaultError(
-            "an S3 vault needs the library obstore, which is not installed",
-            remedy="Install phieu-intake[s3], or use a vault in a folder (file:var/vault).",
-        ) from cause
+        raise VaultError("S3_NOT_INSTALLED") from cause
     try:
         store = from_url(
             url,
@@ -50,7 +42,7 @@ def open_object_vault(url: str) -> Vault:
             retry_config={"retry_timeout": RETRY_TIMEOUT},
         )
     except (BaseError, ValueError, TypeError) as cause:
-        raise VaultError(f"the vault URL cannot be used: {cause}", remedy=REMEDY) from cause
+        raise VaultError("VAULT_URL_NOT_USABLE", why=cause) from cause
     return ObjectVault(store)
 
 
@@ -85,10 +77,7 @@ class ObjectVault(Vault):
         try:
             return _told(fetch, f"the stored file {sha256} cannot be had")
         except FileNotFoundError as cause:
-            raise VaultError(
-                f"the vault does not hold {sha256}",
-                remedy="Run `intake audit`, then restore the missing file from the last backup.",
-            ) from cause
+            raise VaultError("VAULT_LACKS_FILE", sha256=sha256) from cause
 
     def size(self, sha256: str) -> int | None:
         import obstore
@@ -181,4 +170,4 @@ def _told(call: Callable[[], T], what: str) -> T:
     except FileNotFoundError:
         raise
     except (BaseError, OSError) as cause:
-        raise VaultError(f"{what}: {str(cause).splitlines()[0]}", remedy=REMEDY) from cause
+        raise VaultError("VAULT_STORE_AWAY", what=what, why=str(cause).splitlines()[0]) from cause

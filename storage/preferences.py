@@ -54,20 +54,16 @@ class Preferences:
         """
         name = " ".join(label(name).split())
         if not 1 <= len(name) <= MAX_VIEW_NAME:
-            raise PreferenceError(
-                f"Tên mục lọc phải có từ 1 đến {MAX_VIEW_NAME} ký tự", remedy="Đặt một tên ngắn, dễ nhận ra."
-            )
+            raise PreferenceError("VIEW_NAME_LENGTH", most=MAX_VIEW_NAME)
         if len(query) > MAX_VIEW_QUERY:
-            raise PreferenceError("Điều kiện lọc quá dài để lưu lại", remedy="Rút ngắn nội dung tìm.")
+            raise PreferenceError("VIEW_TOO_LONG")
         here = self._here(_VIEW)
         with self._database.writing() as connection:
             self._alone(connection)
             connection.execute(delete(preferences).where(here, preferences.c.name == name))
             count = connection.execute(select(func.count()).select_from(preferences).where(here)).scalar_one()
             if count >= MOST_VIEWS:
-                raise PreferenceError(
-                    f"Đã có {MOST_VIEWS} mục lọc", remedy="Bỏ bớt một mục không còn dùng rồi lưu lại."
-                )
+                raise PreferenceError("VIEWS_TOO_MANY", most=MOST_VIEWS)
             self._insert(connection, _VIEW, name, query, at)
         return SavedView(name, query)
 

@@ -351,7 +351,11 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class SourceHealth:
-    """How a source was when it was last looked at; `failing_since` opens an outage interval."""
+    """
+    How a source was when it was last looked at; `failing_since` opens an outage interval.
+
+    `error` and `remedy` are English; `error_vi` and `remedy_vi` say the same, "" for rows of an earlier version.
+    """
 
     source: str
     last_tried_at: datetime | None
@@ -360,13 +364,20 @@ class SourceHealth:
     error: str | None = None
     remedy: str | None = None
     counts: Mapping[str, int] = field(default_factory=dict)
+    error_vi: str = ""
+    remedy_vi: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """An interval in which a source could not be seen; `until` None: still so."""
+    """
+    An interval in which a source could not be seen; `until` None: still so.
+
+    `error` is English; `error_vi` says the same, "" for rows of an earlier version.
+    """
 
     source: str
     since: datetime
     until: datetime | None
     error: str
+    error_vi: str = ""

@@ -31,10 +31,7 @@ def upgrade(database: Database) -> None:
         try:
             command.upgrade(config, "head")
         except CommandError as cause:
-            raise DatabaseError(
-                f"the database's schema is not one that this program knows: {cause}",
-                remedy="Install the version of the program that last used it, or a newer one.",
-            ) from cause
+            raise DatabaseError("SCHEMA_UNKNOWN", why=cause) from cause
 
 
 def is_current(database: Database) -> bool:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Row, insert, select, update
 
+from config.reasons import recall
 from storage.database import Database
 from storage.logbook import writing
 from storage.receiving import key_sha256
@@ -81,7 +82,12 @@ def source_ok(database: Database, source: str, at: datetime, counts: Mapping[str
 
 
 def source_failed(database: Database, source: str, at: datetime, error: str, remedy: str) -> None:
-    """Record a look that failed; the first one opens an outage, which reaches back to the last good look."""
+    """
+    Record a look that failed; the first one opens an outage, which reaches back to the last good look.
+
+    `error` is what `OfficeError.kept` gives (other words are kept as they are), so that it can be said in both
+    languages whenever it is shown; the log has it in English.
+    """
     with database.reading() as connection:
         was = connection.execute(select(source_health).where(source_health.c.source == source)).first()
     if was is not None and was.failing_since is not None:
@@ -97,7 +103,7 @@ def source_failed(database: Database, source: str, at: datetime, error: str, rem
         else:
             pages.connection.execute(update(source_health).where(source_health.c.source == source).values(values))
         pages.connection.execute(insert(outages).values(source=source, since=since, error=error))
-        detail = {"source": source, "since": utc_text(since), "error": clean(error)}
+        detail = {"source": source, "since": utc_text(since), "error": clean(recall(error).en)}
         pages.append("outage_began", detail, actor="machine", at=at)
 
 
@@ -115,16 +121,24 @@ def outages_of(database: Database, source: str | None) -> tuple[Outage, ...]:
         wanted = wanted.where(outages.c.source == source)
     with database.reading() as connection:
         rows = connection.execute(wanted).all()
-    return tuple(Outage(row.source, row.since, row.until, row.error) for row in rows)
+    return tuple(_outage_of(row) for row in rows)
+
+
+def _outage_of(row: Row[tuple[object, ...]]) -> Outage:
+    told = recall(row.error)
+    return Outage(row.source, row.since, row.until, told.en, told.vi)
 
 
 def _health_of(row: Row[tuple[object, ...]]) -> SourceHealth:
+    told = recall(row.error)
     return SourceHealth(
         source=row.source,
         last_tried_at=row.last_tried_at,
         last_ok_at=row.last_ok_at,
         failing_since=row.failing_since,
-        error=row.error,
-        remedy=row.remedy,
+        error=None if row.error is None else told.en,
+        remedy=told.do_en or row.remedy,
         counts=row.counts,
+        error_vi=told.vi,
+        remedy_vi=told.do_vi,
     )

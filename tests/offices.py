@@ -155,7 +155,7 @@ class ListedMailbox:
     def waiting(self, memory: Memory, now: datetime) -> Iterator[ListedMail]:
         """Yield what the ledger does not know."""
         if self.broken:
-            raise SourceError("the mailbox cannot be reached", remedy="Wait.")
+            raise SourceError("MAILBOX_TIMEOUT", where=self.name)
         yield from (one for one in self.mails if not memory.knows(one.key))
 
     def settle(self, delivery: Delivery) -> None:

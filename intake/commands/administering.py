@@ -73,7 +73,7 @@ def trust_add(settings: LoadSettings, file: str, folder: str | None, yes: bool) 
         return 1
     target = Path(folder) if folder else next(iter(settings().trust_folders), None)
     if target is None:
-        raise WrongUse("no trust folder is configured", remedy="Name one with --to, or in [trust] folders.")
+        raise WrongUse("NO_TRUST_FOLDER")
     for one in add(path, target):
         click.echo(f"  → {one.path}")
     return 0

@@ -103,7 +103,7 @@ def _write_report(path: Path, reports: tuple[Any, ...], question: Any) -> None:
     from signatures.validation_report import report_xml
 
     if len(reports) != 1:
-        raise WrongUse("--report is for one file", remedy="Verify one PATH at a time with --report.")
+        raise WrongUse("REPORT_FOR_ONE_FILE")
     path.write_bytes(report_xml(reports[0], question))
 
 
@@ -191,9 +191,7 @@ def template(settings: LoadSettings, out: str, block: str | None) -> int:
     catalogue, title = _catalogue_and_title(settings)
     chosen = block or next(iter(catalogue.blocks))
     if chosen not in catalogue.blocks:
-        raise WrongUse(
-            f"the catalogue has no block {chosen!r}", remedy=f"Choose one of: {', '.join(catalogue.blocks)}."
-        )
+        raise WrongUse("BLOCK_UNKNOWN", chosen=repr(chosen), blocks=", ".join(catalogue.blocks))
     Path(out).write_bytes(write_template(catalogue, chosen, title))
     click.echo(f"{out}: {catalogue.title}", err=True)
     return 0

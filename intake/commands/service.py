@@ -154,7 +154,4 @@ def demo_send(_settings: LoadSettings, agency: str, kind: str, var: str) -> int:
 
 def _demo_is_missing(cause: ModuleNotFoundError) -> WrongUse:
     """Return what to say where the program was installed without the demonstration's own libraries."""
-    return WrongUse(
-        f"the demonstration needs {cause.name}, which is not installed",
-        remedy="Install it: pip install 'phieu-intake[demo]', or start it in a clone with: make run",
-    )
+    return WrongUse("DEMO_NOT_INSTALLED", name=cause.name)

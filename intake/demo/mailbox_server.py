@@ -57,7 +57,7 @@ class MailboxServer:
     async def deliver(self, mail: bytes, at: datetime, folder: str = "INBOX") -> int:
         """Put a mail into a folder with INTERNALDATE `at` (aware; whole seconds) and return its UID."""
         if folder not in self._boxes:
-            raise OfficeError(f"the mailbox has no folder {folder}", remedy=f"Name one of {', '.join(self._boxes)}.")
+            raise OfficeError("DEMO_FOLDER_UNKNOWN", folder=folder, boxes=", ".join(self._boxes))
         moment = at.astimezone(UTC).replace(microsecond=0)
         uid = await self._append(folder, mail, moment)
         _keep(self._folder / folder, _name(uid, moment), mail)

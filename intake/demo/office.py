@@ -172,7 +172,7 @@ async def _start(start: Callable[[int], Awaitable[int]], wanted: int, what: str)
         if served != wanted and wanted != 0:
             _say(f"Port {wanted} is taken; {what} listens on {served} instead.")
         return served
-    raise OfficeError(f"no port is free for {what}", remedy="Name another address: make run LISTEN=127.0.0.1:8081")
+    raise OfficeError("DEMO_NO_PORT", what=what)
 
 
 async def _probe(host: str, port: int) -> int:

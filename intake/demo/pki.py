@@ -269,10 +269,7 @@ class DemoPki:
             ]
             now = datetime.fromisoformat(state["now"])
         except (OSError, ValueError, KeyError, TypeError) as cause:
-            raise OfficeError(
-                f"the demonstration's certificates in {folder} cannot be read: {cause}",
-                remedy=f"Remove {folder.parent} and start the demonstration anew.",
-            ) from cause
+            raise OfficeError("DEMO_PKI_UNREADABLE", folder=folder, why=cause, parent=folder.parent) from cause
         root, sub, *others = everyone
         return cls(root, sub, now, {identity.label: identity for identity in others}, revoked)
 

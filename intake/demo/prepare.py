@@ -117,10 +117,7 @@ def prepare(var: Path, now: datetime, say: Callable[[str], None]) -> tuple[Sampl
     looks finished. Raises WrongUse if `var` holds something else.
     """
     if var.exists() and (not var.is_dir() or any(var.iterdir())):
-        raise WrongUse(
-            f"{var} holds something that is not a demonstration",
-            remedy="Name another folder (make run VAR=folder), or move that one away.",
-        )
+        raise WrongUse("DEMO_PLACE_TAKEN", var=var)
     draft = var.with_name(var.name + ".preparing")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True, mode=0o750)
@@ -182,7 +179,7 @@ def last_ports(place: Premises) -> Ports:
 def load_pki(place: Premises) -> DemoPki:
     """Return the demonstration's certificate authority; OfficeError if the folder holds none."""
     if not place.state.exists():
-        raise OfficeError(f"{place.var} holds no demonstration", remedy="Start it first: make run")
+        raise OfficeError("DEMO_NOT_PREPARED", var=place.var)
     return DemoPki.load(place.pki)
 
 

@@ -28,7 +28,7 @@ def kind_of(word: str) -> Kind:
     for kind in KINDS:
         if kind == word:
             return kind
-    raise WrongUse(f"there is no kind {word!r}", remedy=f"Name one of: {', '.join(KINDS)}")
+    raise WrongUse("DEMO_KIND_UNKNOWN", word=repr(word), kinds=", ".join(KINDS))
 
 
 def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None = None) -> str:
@@ -45,7 +45,7 @@ def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None
     agency = roster.get(agency_id)
     if agency is None:
         known = ", ".join(one.id for one in roster.agencies)
-        raise WrongUse(f"there is no agency {agency_id!r} on the roster", remedy=f"Name one of: {known}")
+        raise WrongUse("DEMO_AGENCY_UNKNOWN", agency_id=repr(agency_id), known=known)
     at = (now or datetime.now(UTC)).astimezone(ZONE)
     studio = Studio(pki, roster, load_catalogue(campaign.catalogue_file), moments_of(campaign.campaign, at, ZONE))
     # Each sending answers a question otherwise, so that it is a new version and not a copy of the one before.
@@ -66,8 +66,5 @@ def send(var: Path, agency_id: str, *, kind: Kind = "good", now: datetime | None
         with smtplib.SMTP("127.0.0.1", port, timeout=TIMEOUT_SECONDS) as client:
             client.sendmail(sender, [studio.address], mail.as_bytes())
     except (OSError, smtplib.SMTPException) as cause:
-        raise OfficeError(
-            f"the demonstration's mail server on port {port} does not take mail: {cause}",
-            remedy="Start the demonstration in another terminal: make run",
-        ) from cause
+        raise OfficeError("DEMO_NOT_RUNNING", port=port, why=cause) from cause
     return f"{agency.name} <{sender}> sent {name} ({len(made)} bytes, {kind}) to {studio.address}"

@@ -26,8 +26,8 @@ _BODY_INLINE = re.compile(rb'BODY\[(?:HEADER)?\](?:<\d+>)? (?:NIL|"((?:[^"\\\r\n
 class SizeDisagrees(SourceError):
     """The body was complete as sent, but not as long as the server had said; `octets` is what came."""
 
-    def __init__(self, what: str, *, octets: int) -> None:
-        super().__init__(what, remedy="It is asked for again; after three equal answers the body is taken as it is.")
+    def __init__(self, name: str, folder: str, uid: int, *, octets: int, announced: int | None) -> None:
+        super().__init__("MAIL_SIZE_DISAGREES", source=name, folder=folder, uid=uid, octets=octets, announced=announced)
         self.octets = octets
 
 
@@ -35,10 +35,7 @@ class SizeTooLarge(ConnectionLost):
     """The server began a body that is longer than is stored; `octets` is what it announced."""
 
     def __init__(self, name: str, folder: str, uid: int, octets: int) -> None:
-        super().__init__(
-            f"{name}: mail {uid} in {folder} has {octets} octets, more than is stored",
-            remedy="Its headers are taken at the next look; ask the sender to split it.",
-        )
+        super().__init__("MAIL_TOO_LARGE", source=name, folder=folder, uid=uid, octets=octets)
         self.octets = octets
 
 
@@ -114,16 +111,13 @@ class BodyReader(ImapWire):
         """
         if not body.octets:
             raise SourceError(
-                f"{self._name}: the server gave no body for mail {body.uid} in {self.folder}: {body.words or 'empty'}",
-                remedy="It is asked for again; if it goes on, open the mail in the mailbox and forward it to itself.",
+                "MAIL_BODY_EMPTY", source=self._name, uid=body.uid, folder=self.folder, words=body.words or "empty"
             )
         if body.inline is not None:
             into.write(body.inline)
             return len(body.inline)
         if body is not self._before_body:
-            raise SourceError(
-                f"{self._name}: mail {body.uid} in {self.folder} has already passed", remedy="The next look brings it."
-            )
+            raise SourceError("MAIL_PASSED", source=self._name, uid=body.uid, folder=self.folder)
         if body.octets > limit:
             self.broken = True
             raise SizeTooLarge(self._name, self.folder, body.uid, body.octets)

@@ -53,10 +53,7 @@ def connect(settings: ImapSource) -> IMAPClient:
     its words never hold the password, not even in base64.
     """
     if settings.tls == "none" and not is_loopback(settings.host):
-        raise ConnectionLost(
-            f'{settings.name}: tls = "none" is only for this machine, and {settings.host} is another',
-            remedy='Write tls = "required" (or "starttls") for this source.',
-        )
+        raise ConnectionLost("MAILBOX_UNPROTECTED", source=settings.name, host=settings.host)
     context = _tls_context(settings)
     with _explained(settings):
         client = IMAPClient(
@@ -123,20 +120,14 @@ def _tls_context(settings: ImapSource) -> ssl.SSLContext | None:
     try:
         return ssl.create_default_context(cafile=settings.ca_file or None)
     except (OSError, ValueError) as cause:
-        raise ConnectionLost(
-            f"{settings.name}: the CA file {settings.ca_file} cannot be used",
-            remedy="Put the mail server's CA certificate there, as PEM, readable by the service.",
-        ) from cause
+        raise ConnectionLost("MAILBOX_CA_UNUSABLE", source=settings.name, ca_file=settings.ca_file) from cause
 
 
 def _insist_on_this_machine(settings: ImapSource, client: IMAPClient) -> None:
     """Refuse to send a password in clear to a name that only looked like this machine."""
     peer = str(client.socket().getpeername()[0]).partition("%")[0]
     if not ip_address(peer).is_loopback:
-        raise ConnectionLost(
-            f"{settings.name}: {settings.host} is not this machine but {peer}, and the connection is not protected",
-            remedy='Write tls = "required" (or "starttls"), or host = "127.0.0.1".',
-        )
+        raise ConnectionLost("MAILBOX_ELSEWHERE", source=settings.name, host=settings.host, peer=peer)
 
 
 def _log_in(settings: ImapSource, client: IMAPClient) -> None:
@@ -159,14 +150,15 @@ def _log_in(settings: ImapSource, client: IMAPClient) -> None:
     except LoginError as cause:
         # The cause is cut off on purpose: a server may have echoed the password in it.
         raise ConnectionLost(
-            f"{settings.name}: the mail server refused the login of {settings.user}: {quoted(cause, secrets)}",
-            remedy=f"Check user and password ({settings.password_file or settings.password_env}) "
-            "and that the account may use IMAP.",
+            "MAILBOX_LOGIN_REFUSED",
+            source=settings.name,
+            user=settings.user,
+            said=quoted(cause, secrets),
+            password_place=settings.password_file or settings.password_env,
         ) from None
     except LIBRARY_FAILURES as cause:
         raise ConnectionLost(
-            f"{settings.name}: the login broke off ({type(cause).__name__}): {quoted(cause, secrets)}",
-            remedy="The next look tries again; if it goes on, look into the mail server's own log.",
+            "MAILBOX_LOGIN_BROKEN", source=settings.name, kind=type(cause).__name__, said=quoted(cause, secrets)
         ) from None
 
 
@@ -179,31 +171,16 @@ def _explained(settings: ImapSource) -> Iterator[None]:
     except SourceError:
         raise
     except ssl.SSLCertVerificationError as cause:
-        raise ConnectionLost(
-            f"{where}: the server's certificate is not trusted: {quoted(cause.verify_message)}",
-            remedy="Set ca_file to the CA that issued it, and host to the name that stands in it.",
-        ) from cause
+        raise ConnectionLost("MAILBOX_CERTIFICATE", where=where, said=quoted(cause.verify_message)) from cause
     except ssl.SSLError as cause:
-        raise ConnectionLost(
-            f"{where}: no TLS could be agreed: {quoted(cause.reason or cause)}",
-            remedy='Check port and tls: 993 goes with "required", 143 with "starttls".',
-        ) from cause
+        raise ConnectionLost("MAILBOX_NO_TLS", where=where, said=quoted(cause.reason or cause)) from cause
     except socket.gaierror as cause:
-        raise ConnectionLost(
-            f"{where}: the name cannot be resolved", remedy="Check host, and this machine's DNS."
-        ) from cause
+        raise ConnectionLost("MAILBOX_NO_SUCH_HOST", where=where) from cause
     except TimeoutError as cause:
-        raise ConnectionLost(
-            f"{where}: no answer in time",
-            remedy="Check that the mail server runs and no firewall drops the connection; the next look tries again.",
-        ) from cause
+        raise ConnectionLost("MAILBOX_TIMEOUT", where=where) from cause
     except ConnectionError as cause:
-        raise ConnectionLost(
-            f"{where}: the connection was refused or cut",
-            remedy="Check host and port, and that the mail server runs; the next look tries again.",
-        ) from cause
+        raise ConnectionLost("MAILBOX_REFUSED", where=where) from cause
     except LIBRARY_FAILURES as cause:
         raise ConnectionLost(
-            f"{where}: the greeting or login failed ({type(cause).__name__}): {quoted(cause)}",
-            remedy="Check that an IMAP server with these TLS rules answers there; the next look tries again.",
+            "MAILBOX_NO_GREETING", where=where, kind=type(cause).__name__, said=quoted(cause)
         ) from cause

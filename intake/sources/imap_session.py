@@ -67,16 +67,10 @@ class ImapSession(BodyReader):
             state = FolderState(validity, int(uid_next) if uid_next else None, flags)
         except IMAPClientReadOnlyError as cause:
             self.broken = True
-            raise SourceError(
-                f"{self._name}: the folder {folder} may only be read",
-                remedy='Give the account the right to change it, or write settle = "leave".',
-            ) from cause
+            raise SourceError("MAIL_FOLDER_READ_ONLY", source=self._name, folder=folder) from cause
         except LIBRARY_FAILURES as cause:
             if self._is_missing(folder, cause):
-                raise FolderMissing(
-                    f"{self._name}: there is no folder {folder}",
-                    remedy="Write the folder's name as the server has it, or take it out of folders.",
-                ) from cause
+                raise FolderMissing("MAIL_FOLDER_NOT_THERE", source=self._name, folder=folder) from cause
             raise self._lost(f"the folder {folder} could not be opened: {quoted(cause)}") from cause
         if state.uid_validity <= 0:
             raise self._lost(f"the folder {folder} has no UIDVALIDITY, so its mails cannot be told apart for ever")
@@ -177,10 +171,7 @@ class ImapSession(BodyReader):
         self._send(tag + b" UID STORE %d +FLAGS.SILENT (%s)\r\n" % (uid, keyword.encode("ascii")))
         ok, words = self._until(tag, Listing())
         if not ok:
-            raise SourceError(
-                f"{self._name}: the server did not set {keyword} on mail {uid}: {words}",
-                remedy='Give the account the right to set flags, or write settle = "leave".',
-            )
+            raise SourceError("MAIL_KEYWORD_NOT_SET", source=self._name, keyword=keyword, uid=uid, words=words)
 
     def move(self, uid: int, folder: str) -> None:
         """Move the mail; a mail that is no longer there is passed over by the server. The folder is made if missing."""

@@ -134,10 +134,7 @@ class ImapWire:
 
     def _lost(self, why: str) -> ConnectionLost:
         self.broken = True
-        return ConnectionLost(
-            f"{self._name}: {why}",
-            remedy="The next look begins a new conversation; if it goes on, look into the mail server's own log.",
-        )
+        return ConnectionLost("MAIL_TALK_BROKEN", source=self._name, why=why)
 
     def _drain(self, size: int, limit: int, until: float) -> None:
         if size > limit:

@@ -123,10 +123,7 @@ class Mailbox:
     @contextmanager
     def _look(self) -> Iterator[int]:
         if not self._looking.acquire(blocking=False):
-            raise SourceError(
-                f"{self.name}: a look is already going on",
-                remedy="Nothing needs to be done: it ends by itself or by look_timeout_seconds.",
-            )
+            raise SourceError("MAILBOX_BUSY", source=self.name)
         try:
             self._remarks = []
             self._settled = set()
@@ -222,7 +219,7 @@ class Mailbox:
 
     def _refuse_if_closed(self, closings: int) -> None:
         if closings != self._closings:
-            raise ConnectionLost(f"{self.name}: closed meanwhile", remedy="Nothing needs to be done.")
+            raise ConnectionLost("SOURCE_CLOSED", source=self.name)
 
     def _drop(self, slot: str) -> None:
         with self._guard:
@@ -269,10 +266,7 @@ class Mailbox:
     def _flag(self, session: ImapSession, uid: int) -> None:
         keyword = self._settings.keyword
         if not re.fullmatch(r"\$?[A-Za-z0-9][A-Za-z0-9_.-]{0,59}", keyword):
-            raise SourceError(
-                f"{self.name}: {keyword!r} cannot be a keyword",
-                remedy="Use letters, digits, - and _ in `keyword` (RFC 9051, 9: atom).",
-            )
+            raise SourceError("MAIL_KEYWORD_WRONG", source=self.name, keyword=repr(keyword))
         allowed = {flag.lower() for flag in session.state.flags_allowed}
         if allowed and "\\*" not in allowed and keyword.lower() not in allowed:
             self.remark("SETTLE_NOT_POSSIBLE", f"the server does not allow the keyword {keyword}")

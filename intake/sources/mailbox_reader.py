@@ -248,16 +248,12 @@ class FolderReader:
         self._is_careful = True
         if self._conversations >= CONVERSATIONS_PER_LOOK:
             raise ConnectionLost(
-                f"{self.source_name}: {self.folder}: the conversation broke {self._conversations} times in one look",
-                remedy="The next look begins anew; if it goes on, look into the mail server's own log.",
+                "MAIL_TALK_BROKEN_OFTEN", source=self.source_name, folder=self.folder, times=self._conversations
             )
         self._conversations += 1
         self._session = self._mailbox.session(self.folder, self._closings)
         if self._cursor.is_overtaken(self._session.state):
-            raise ConnectionLost(
-                f"{self.source_name}: {self.folder} was renumbered during the look",
-                remedy="Nothing needs to be done: the next look lists it anew.",
-            )
+            raise ConnectionLost("MAIL_FOLDER_RENUMBERED", source=self.source_name, folder=self.folder)
 
 
 class WaitingMail:
@@ -291,11 +287,8 @@ class WaitingMail:
             self.octets = trouble.octets
             raise
         if not self._headers_only and not self._reader.believes(self.row, self.octets):
-            raise SizeDisagrees(
-                f"{self._reader.source_name}: mail {self.row.uid} in {self._reader.folder}: "
-                f"{self.octets} octets came, the server had said {self.row.octets}",
-                octets=self.octets,
-            )
+            name, folder, uid = self._reader.source_name, self._reader.folder, self.row.uid
+            raise SizeDisagrees(name, folder, uid, octets=self.octets, announced=self.row.octets)
         self.failed = False
 
     def arrival(self, stored: Stored, seen_at: datetime) -> Arrival:
@@ -306,8 +299,7 @@ class WaitingMail:
         """
         if stored.size != self.octets:
             raise SourceError(
-                f"{self._reader.source_name}: {self.octets} octets came and {stored.size} were stored",
-                remedy="The next look brings the mail again; check the vault's disk.",
+                "MAIL_STORED_DIFFERS", source=self._reader.source_name, octets=self.octets, size=stored.size
             )
         reasons: list[Why] = []
         row = self.row

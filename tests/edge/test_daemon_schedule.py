@@ -68,7 +68,7 @@ class StrangeMailbox(ListedMailbox):
         """Answer nothing until closed from outside."""
         self.closed.clear()
         assert self.closed.wait(PATIENCE_SECONDS)
-        raise SourceError("closed meanwhile", remedy="Nothing needs to be done.")
+        raise SourceError("SOURCE_CLOSED", source="slow")
 
 
 def until(true: Callable[[], object]) -> None:

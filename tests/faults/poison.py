@@ -36,5 +36,5 @@ def perform_or_suffer(task: ExaminationTask) -> Examination:
         while True:
             hoard.append(bytearray(64 * MiB))
     if Path(task.vault_url.removeprefix("file:")).with_name(FULL).exists():
-        raise VaultFull("the vault cannot take a file: No space left on device", remedy="Free space.")
+        raise VaultFull("VAULT_FULL", what="the vault cannot take a file", why="No space left on device")
     return perform(task)

@@ -83,7 +83,7 @@ class TouchedMail(ListedMail):
         half = len(self.data) // 2
         into.write(self.data[:half])
         if self.steps is not None and self.steps.touch("fetch"):
-            raise SourceError("connection reset", remedy="Wait.")
+            raise SourceError("MAILBOX_REFUSED", where="mailbox")
         into.write(self.data[half:])
 
 
@@ -115,7 +115,7 @@ class NotingMailbox(ListedMailbox):
 
     def _settle_key(self, key: str) -> None:
         if self.steps is not None and self.steps.touch("settle"):
-            raise SourceError("connection reset", remedy="Wait.")
+            raise SourceError("MAILBOX_REFUSED", where="mailbox")
         note(self.notes, key)
 
 

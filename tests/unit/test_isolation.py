@@ -28,7 +28,7 @@ def misbehave(how: str) -> str:
         hoard.append(bytearray(b"\1") * (600 * MiB))
         return str(os.getpid())
     if how == "trouble":
-        raise OfficeError("the disk is full", remedy="Free space.")
+        raise OfficeError("VAULT_FULL", what="the vault cannot take a file", why="the disk is full")
     return how
 
 
@@ -56,7 +56,7 @@ def test_trouble_of_the_house_is_no_finding_about_the_bytes(worker: Worker) -> N
     with pytest.raises(OfficeError, match="the disk is full") as trouble:
         worker.call("trouble", timeout_seconds=10)
 
-    assert trouble.value.remedy == "Free space."
+    assert (trouble.value.code, trouble.value.facts["why"]) == ("VAULT_FULL", "the disk is full")
     assert worker.call("fine", timeout_seconds=10) == "fine"
 
 
