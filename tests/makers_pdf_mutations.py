@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from random import Random
 
 from signatures.formats.pdf_fields import SignatureField, fields_of, form_of, signature_fields
-from signatures.formats.pdf_file import PdfFile, View
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_nodes import pages_of
 from signatures.formats.pdf_objects import Dictionary, Name, Ref, Stream, Value
+from signatures.formats.pdf_view import View
 from tests.makers_pdf import Made, fill_in, look, signature_body, stream
 
 _FORGED = "q BT /F1 40 Tf 72 500 Td (GIA MAO) Tj ET 1 0 0 rg 72 300 300 200 re f Q"

@@ -6,11 +6,12 @@ import re
 from dataclasses import replace
 
 from signatures.formats.pdf_fields import fields_of, signature_fields
-from signatures.formats.pdf_file import NotPdf, PdfFile, View, unlock
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, Ref, Value
 from signatures.formats.pdf_signatures import broken_finding, judge_signatures
 from signatures.formats.pdf_strays import Stray, removed_signatures, stray_signatures, taken_out
+from signatures.formats.pdf_view import NotPdf, View
 from signatures.question import Document, Question
 from signatures.report import FileReport, Reason, SignatureFinding, Verdict, verdict_of_signatures
 
@@ -62,7 +63,7 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
             return replace(report, verdict=Verdict.FAILED, signatures=broken)
         return replace(report, reasons=(Reason("PDF_DAMAGED", str(cause)),))
     if view.trailer.get("Encrypt") is not None:
-        locked = unlock(file, view)
+        locked = _unlock(file, view)
         if locked:
             return _locked(view, report, locked)
         view = View(file, len(document.data))
@@ -169,3 +170,22 @@ def _remarks(view: View) -> tuple[Reason, ...]:
 
 def _is_script(view: View, action: Value) -> bool:
     return view.entry(action, "S") == "JavaScript" if isinstance(action, Dictionary) else False
+
+
+def _unlock(file: PdfFile, view: View) -> str:
+    """Open an encrypted file with the empty password; return "" if that opened it, else why it stays shut."""
+    # The decryption library is heavy and slow to load; only encrypted files need it.
+    from signatures.formats.pdf_crypt import Decryptor, Locked
+
+    settings = view.resolve(view.trailer.get("Encrypt"))
+    if not isinstance(settings, Dictionary):
+        return "the encryption dictionary is missing"
+    identifiers = view.resolve(view.trailer.get("ID"))
+    first = view.resolve(identifiers[0]) if isinstance(identifiers, list) and identifiers else b""
+    try:
+        decryptor = Decryptor(file.data[settings.start : settings.stop], first if isinstance(first, bytes) else b"")
+    except Locked as cause:
+        return str(cause)
+    file.decryptor = decryptor
+    file.forget_objects()
+    return ""

@@ -11,10 +11,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import GAP, Ref
 from signatures.formats.pdf_roles import object_around, object_streams
+from signatures.formats.pdf_view import View
 
 # Data shorter than this can pass the end only from within as many bytes before it.
 _SHORT = 10_000

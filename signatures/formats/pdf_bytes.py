@@ -13,10 +13,11 @@ from dataclasses import dataclass
 
 from signatures.algorithms import new_hash
 from signatures.formats.pdf_fields import SignatureField, fields_of, signature_fields
-from signatures.formats.pdf_file import NotPdf, PdfFile, View
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, hex_string, skip_white
 from signatures.formats.pdf_same import same_through
 from signatures.formats.pdf_tables import Section
+from signatures.formats.pdf_view import NotPdf, View
 from signatures.report import Covers, Reason
 
 _WHITE = b"\x00\t\n\x0c\r "

@@ -19,7 +19,6 @@ from signatures.formats.pdf_beyond import read_beyond
 from signatures.formats.pdf_bytes import Guarded
 from signatures.formats.pdf_compare_uses import UsesCompared
 from signatures.formats.pdf_fields import fields_of
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Act, Box, Change, Changes, Grade
 from signatures.formats.pdf_nodes import (
@@ -33,6 +32,7 @@ from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream
 from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
 from signatures.formats.pdf_same import same
+from signatures.formats.pdf_view import View
 from signatures.report import ChangedAfter, Reason
 
 # A saved form of a thousand fields touches some thousand objects. An update that touches more is a new document.

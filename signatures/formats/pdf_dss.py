@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from signatures.evidence import Material
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream
+from signatures.formats.pdf_view import View
 
 # A DSS of a file signed by two dozen persons over ten years holds some hundred papers.
 MAX_PAPERS = 2_000

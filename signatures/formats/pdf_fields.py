@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from signatures.formats.pdf_file import Placed, View
+from signatures.formats.pdf_file import Placed
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, Name, Ref, Value, text_of
+from signatures.formats.pdf_view import View
 
 # A form of a ministry has some hundred fields; a form of ten thousand has never been seen.
 MAX_FIELDS = 20_000

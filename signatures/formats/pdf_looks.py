@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 
 from signatures.formats.pdf_fields import Field, fields_of, form_of
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_nodes import looks_of, or_empty
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Stream, Value, text_of
+from signatures.formats.pdf_view import View
 
 _WHITE = rb"\x00\t\n\x0c\r "
 # Operators that take something from the resources by its name (ISO 32000-1, 8.4.4, 8.6.8, 8.8, 9.3.1).

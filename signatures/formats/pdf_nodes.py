@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from signatures.formats.pdf_fields import Field
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Box
 from signatures.formats.pdf_objects import Dictionary, Name, Ref, Stream, Value
 from signatures.formats.pdf_same import same
+from signatures.formats.pdf_view import View
 
 # Pages are counted only to name one in a finding.
 MAX_PAGE_NODES = 50_000

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from signatures.formats.pdf_fields import SignatureField
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_objects import Dictionary, Name, Value, text_of
+from signatures.formats.pdf_view import View
 
 # ISO 32000-1, table 254: a certification that does not say allows filling in and signing.
 _DEFAULT_LEVEL = 2

@@ -12,9 +12,9 @@ from bisect import bisect_right
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Ref, Stream, Value
+from signatures.formats.pdf_view import View
 
 # A touched object is used in a handful of places; a reference repeated so often is there to keep us busy.
 MAX_USES = 100_000

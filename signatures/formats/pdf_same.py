@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_objects import Dictionary, Name, Ref, Stream, Value
+from signatures.formats.pdf_view import View
 
 # Signature dictionaries nest three levels through references (Reference, TransformParams, Fields).
 _MAX_LEVELS = 12

@@ -11,11 +11,11 @@ from signatures.formats.pdf_bytes import Guarded, byte_range, guard, signed_view
 from signatures.formats.pdf_changes import changes_after
 from signatures.formats.pdf_dss import material_of
 from signatures.formats.pdf_fields import SignatureField
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Changes
 from signatures.formats.pdf_objects import Dictionary, date_of, text_of
 from signatures.formats.pdf_permissions import Permissions, permissions_of
+from signatures.formats.pdf_view import View
 from signatures.formats.pdf_x509 import judge_rsa_sha1
 from signatures.question import Question
 from signatures.report import ChangedAfter, Level, Reason, SignatureFinding, Verdict

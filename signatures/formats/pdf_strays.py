@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from itertools import islice
 
 from signatures.formats.pdf_fields import MAX_SIGNATURES, Field, SignatureField, fields_of, looks_signed
-from signatures.formats.pdf_file import PdfFile, Placed, View
+from signatures.formats.pdf_file import PdfFile, Placed
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Ref, Value, name_of, text_of
 from signatures.formats.pdf_roles import object_around, object_streams, uses_of
+from signatures.formats.pdf_view import View
 
 # A file of twenty-five signatures, each field and value rewritten in every revision, has some thousand such words.
 MAX_WORDS = 20_000

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from signatures.formats.pdf_fields import Field
-from signatures.formats.pdf_file import View
 from signatures.formats.pdf_grades import Act, Change, Grade
 from signatures.formats.pdf_nodes import (
     box_of,
@@ -14,6 +13,7 @@ from signatures.formats.pdf_nodes import (
 )
 from signatures.formats.pdf_objects import Dictionary, Name, Ref, Value
 from signatures.formats.pdf_same import same
+from signatures.formats.pdf_view import View
 
 
 @dataclass(slots=True)

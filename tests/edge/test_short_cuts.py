@@ -16,11 +16,13 @@ import pytest
 from cryptography import x509
 
 from signatures.crls import CrlError, parse_crl
-from signatures.formats import ooxml_cover, pdf_file
+from signatures.formats import ooxml_cover
 from signatures.formats.ooxml_package import Package
 from signatures.formats.ooxml_zip import PackageRefused
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_roles import paths_to, uses_of
+from signatures.formats.pdf_view import NotPdf, View
 from signatures.kinds import kind_of
 from signatures.question import Document, Question
 from signatures.report import FileReport
@@ -149,8 +151,8 @@ def test_the_search_for_uses_finds_what_a_walk_through_the_whole_pdf_finds(place
     for path in place.of_kind(".pdf"):
         data = path.read_bytes()
         try:
-            view = pdf_file.View(pdf_file.PdfFile(data), len(data))
-        except (pdf_file.NotPdf, TooCostly):
+            view = View(PdfFile(data), len(data))
+        except (NotPdf, TooCostly):
             continue
         size = view.trailer.get("Size")
         if view.trailer.get("Encrypt") is not None or not isinstance(size, int) or not 0 < size < MOST_OBJECTS:

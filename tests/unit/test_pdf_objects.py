@@ -9,13 +9,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from signatures.formats.pdf_fields import fields_of
-from signatures.formats.pdf_file import NotPdf, PdfFile, View
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_filters import Budget, TooCostly, decode
 from signatures.formats.pdf_objects import Dictionary, Name, PdfSyntaxError, Reader, Ref, Stream, date_of, text_of
 from signatures.formats.pdf_permissions import Lock
 from signatures.formats.pdf_roles import uses_of
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_signatures import der_of
+from signatures.formats.pdf_view import NotPdf, View
 from tests.makers_pdf import PAGE_TEXT, a_pdf, revision, stream
 
 
