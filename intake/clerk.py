@@ -80,11 +80,9 @@ class OfficeClerk:
         delivery = office.ledger.delivery(request.delivery_id)
         permission = self._permission(delivery, request.action, account, request.by)
         if permission.forbidden:
-            raise Refused(
-                f"{request.action.value} is not open for {delivery.receipt_no or delivery.id}: "
-                + ", ".join(one.code for one in permission.forbidden),
-                remedy="Look at the delivery's page: it says what is open and why.",
-            )
+            reasons = ", ".join(one.code for one in permission.forbidden)
+            ref = delivery.receipt_no or delivery.id
+            raise Refused("ACT_REFUSED", action=request.action.value, ref=ref, reasons=reasons)
         book = current_rules(office)
         campaign = book.file.campaign
         agency = self._agency(book, delivery, request)
@@ -110,11 +108,15 @@ class OfficeClerk:
         self._clerk(by)
         letter = self._office.ledger.letters.letter(letter_id)
         if letter.state is not LetterState.QUEUED:
-            raise Refused(f"the letter is {letter.state.value} already", remedy="Look at the list of letters again.")
+            raise Refused("LETTER_NOT_WAITING", state=letter.state.value)
         self._office.ledger.letters.approve_letter(letter_id, by=by, at=self._office.clock())
 
     def settle_letter(self, letter_id: str, *, resend: bool, reason: str, by: str) -> None:
-        """Decide about a letter in doubt, undelivered or failed: send it again, or note that it arrived otherwise."""
+        """
+        Decide about a letter in doubt, undelivered, failed or braked: send it (again), or keep it in the house.
+
+        Sent again, it passes the cap of its address; at the breaker of the day it waits until that opens.
+        """
         self._clerk(by)
         letters = self._office.ledger.letters
         if resend:
@@ -122,15 +124,26 @@ class OfficeClerk:
         else:
             letters.withhold(letter_id, by=by, reason=reason or "ARRIVED_OTHERWISE", at=self._office.clock())
 
+    def letter_arrived(self, letter_id: str, *, reason: str, by: str) -> None:
+        """Note that a letter in doubt, or one that a bounce named, did arrive; Refused without a reason."""
+        self._clerk(by)
+        if not reason.strip():
+            raise Refused("ARRIVAL_WITHOUT_REASON")
+        self._office.ledger.letters.mark_arrived(letter_id, by=by, reason=reason, at=self._office.clock())
+
+    def open_breaker(self, *, reason: str, by: str) -> int:
+        """Open the breaker of the day; returns how many letters are due again. Refused without a reason."""
+        self._clerk(by)
+        if not reason.strip():
+            raise Refused("BREAKER_WITHOUT_REASON")
+        return self._office.ledger.letters.open_breaker(by=by, reason=reason, at=self._office.clock())
+
     def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
         """List the deliveries whose own timeliness would change if grace ended at `closes`."""
         book = self._office.rules.book()
         if closes.tzinfo is None or closes <= book.file.campaign.closes:
             present = book.file.campaign.closes.isoformat()
-            raise Refused(
-                f"{closes.isoformat()} is not later than the present end of grace, {present}",
-                remedy="A cut-off is only ever moved in the agencies' favour; name a later instant with its zone.",
-            )
+            raise Refused("EXTENSION_NOT_IN_FAVOUR", closes=closes.isoformat(), present=present)
         moved = msgspec.structs.replace(book.file.campaign, closes=closes)
         return tuple(
             Shift(one.delivery.id, one.delivery.receipt_no, one.delivery.agency, one.delivery.received_at, *_both(one))
@@ -147,7 +160,7 @@ class OfficeClerk:
         office = self._office
         account = self._accounts.usable(extension.by)
         if account.role is not Role.ADMIN and account.role is not Role.CLERK:
-            raise Refused(f"{extension.by} may only look", remedy="Ask an account with the role clerk or admin.")
+            raise Refused("ACCOUNT_ONLY_LOOKS", by=extension.by)
         self.foresee_extension(extension.closes)
         file = extend_closes(
             office.rules.book().file,
@@ -171,7 +184,7 @@ class OfficeClerk:
     def _clerk(self, by: str) -> Account:
         account = self._accounts.usable(by)
         if account.role is Role.VIEWER:
-            raise Refused(f"{by} may only look", remedy="Ask an account with the role clerk or admin.")
+            raise Refused("ACCOUNT_ONLY_LOOKS", by=by)
         return account
 
     def _permission(self, delivery: Delivery, action: Action, account: Account | None, by: str) -> Permission:
@@ -213,22 +226,19 @@ class OfficeClerk:
             return None
         named = request.target or delivery.agency
         if not named:
-            raise Refused(
-                "nobody knows which agency this form is from",
-                remedy="Name the agency (on the page, or --agency ID) after checking who signed it.",
-            )
+            raise Refused("FORM_OF_NOBODY")
         if book.roster.get(named) is None:
-            raise Refused(f"{named} is not on the roster", remedy="Choose an agency of the roster.")
+            raise Refused("AGENCY_NOT_ON_ROSTER", named=named)
         return named
 
     def _link_target(self, delivery: Delivery, request: Request) -> str | None:
         if request.action is not Action.LINK:
             return None
         if not request.target:
-            raise Refused("a copy of what?", remedy="Name the receipt number or id it is a copy of (--to REF).")
+            raise Refused("COPY_OF_WHAT")
         target = self._office.ledger.delivery(request.target)
         if target.id == delivery.id:
-            raise Refused("a delivery is no copy of itself", remedy="Name the earlier delivery.")
+            raise Refused("COPY_OF_ITSELF")
         return target.id
 
     def _letters(self, book: Rulebook, delivery: Delivery, request: Request) -> WriteLetters:

@@ -34,7 +34,8 @@ from intake.steps.standing import standing_rule
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
 from storage.ledger import Rejudged
-from storage.records import Arrival, Channel, Delivery, Letter, Why
+from storage.letters import CAP_PER_DAY
+from storage.records import Arrival, Channel, Delivery, Letter, LetterState, Why
 from storage.vault import VaultBatch, VaultError
 
 log = structlog.get_logger()
@@ -44,7 +45,8 @@ log = structlog.get_logger()
 FIRST_RETRY = timedelta(minutes=30)
 LONGEST_RETRY = timedelta(days=1)
 GIVE_UP_AFTER = timedelta(days=5)
-
+# The states in which a letter is to be carried: by itself, and because a clerk said so.
+DUE = (LetterState.QUEUED, LetterState.APPROVED)
 
 # So many mails, or so many bytes of them, become durable together: enough that the disk is waited for rarely, few
 # enough that a broken connection costs little to fetch again.
@@ -99,7 +101,7 @@ def receive(office: Office, source: Source) -> Looked:
             if trouble is not None:
                 raise trouble
     except OfficeError as error:
-        office.ledger.source_failed(source.name, office.clock(), str(error), error.remedy)
+        office.ledger.source_failed(source.name, office.clock(), error.kept, error.remedy)
         log.warning("source_failed", source=source.name, why=str(error), remedy=error.remedy)
         source.close()
         return Looked(source.name, received, error)
@@ -154,10 +156,7 @@ def check_disk(office: Office) -> None:
     free = office.vault.free_bytes()
     floor = office.settings.disk.floor_mib * MiB
     if free is not None and free < floor:
-        raise OfficeError(
-            f"only {free // MiB} MiB are free, below the floor of {office.settings.disk.floor_mib} MiB: intake pauses",
-            remedy="Free space on the vault's disk; intake goes on by itself. What waits stays at its source.",
-        )
+        raise OfficeError("DISK_BELOW_FLOOR", free_mib=free // MiB, floor_mib=office.settings.disk.floor_mib)
 
 
 # 2. Take in ----------------------------------------------------------------------------------------------------------
@@ -359,7 +358,8 @@ def acknowledge(office: Office, *, stopping: Callable[[], bool] = lambda: False)
     `stopping` is asked before each letter: a service that is to end finishes the letter in hand and begins no other.
 
     The brakes come first (RFC 3834, section 2): beyond the caps per address and per day a letter stays in the house
-    and a person is asked. In the mode `approve` only what a clerk released is carried.
+    and a person is asked. What a clerk released passes the cap of its address, and waits at the breaker of the day
+    until that opens. In the mode `approve` only what a clerk released is carried.
     """
     if office.settings.smtp.mode == "rehearse":
         # Nothing leaves; every letter stays queued, where the console shows what would be sent.
@@ -367,11 +367,17 @@ def acknowledge(office: Office, *, stopping: Callable[[], bool] = lambda: False)
     letters = office.ledger.letters
     sent = failed = postponed = in_doubt = 0
     trouble: str | None = None
-    for letter in letters.next_letters(office.clock(), approved_only=office.settings.smtp.mode == "approve"):
+    states = [LetterState.APPROVED] if office.settings.smtp.mode == "approve" else [*DUE]
+    if _day_is_full(office) and LetterState.QUEUED in states:
+        # Released letters wait, however many there are; what a machine would send is stopped and shown to a person.
+        states = [LetterState.QUEUED]
+    for letter in letters.next_letters(office.clock(), states=states):
         if stopping():
             break
         now = office.clock()
         brake = _brake(office, letter)
+        if brake is not None and letter.state is LetterState.APPROVED:
+            continue
         if brake is not None:
             letters.withhold(letter.id, by="machine", reason=brake, at=now)
             log.error("letters_braked", letter=letter.id, why=brake)
@@ -406,11 +412,19 @@ def _courier_for(office: Office, letter: Letter) -> Courier | None:
 
 def _brake(office: Office, letter: Letter) -> str | None:
     """Return the code of the brake that holds this letter, None when it may go."""
+    if _day_is_full(office):
+        return CAP_PER_DAY
+    if letter.state is LetterState.APPROVED:
+        # The cap is against machines that answer each other; a person who looked and released this letter is none.
+        return None
     since = office.clock() - timedelta(days=1)
-    limits = office.settings.letters
-    if office.ledger.letters.sent_since(since) >= limits.per_day:
-        return "LETTER_CAP_PER_DAY"
     for address in letter.to.split(","):
-        if office.ledger.letters.sent_to_since(address.strip(), since) >= limits.per_address_per_day:
+        if office.ledger.letters.sent_to_since(address.strip(), since) >= office.settings.letters.per_address_per_day:
             return "LETTER_CAP_PER_ADDRESS"
     return None
+
+
+def _day_is_full(office: Office) -> bool:
+    """Whether the breaker of the day is shut: the cap went out within 24 hours, or since a person last opened it."""
+    since = office.clock() - timedelta(days=1)
+    return office.ledger.letters.counted_by_breaker(since) >= office.settings.letters.per_day

@@ -11,12 +11,13 @@ from typing import Any
 from sqlalchemy import ColumnElement, bindparam, func, insert, or_, select, update
 
 from config.errors import OfficeError, WrongUse
+from config.reasons import in_english
 from storage.database import Database
 from storage.logbook import Pages, writing
 from storage.records import Letter, LetterDraft, LetterKind, LetterState
 from storage.rows import body_sha256, letter_of
 from storage.tables import installation, letters
-from storage.types import clean
+from storage.types import clean, utc_text
 
 _BY_ID = select(letters).where(letters.c.id == bindparam("the_id"))
 _BY_MESSAGE_ID = select(letters).where(letters.c.message_id == bindparam("the_message_id"))
@@ -31,6 +32,10 @@ FARTHEST_RETRY = timedelta(hours=25)
 
 # A draft that nobody registered could receive says why; this code stands for "the roster has no address".
 NO_ADDRESS = "NO_REGISTERED_ADDRESS"
+# The code under which the breaker for all letters of a day keeps one in the house.
+CAP_PER_DAY = "LETTER_CAP_PER_DAY"
+# The row of `installation` that says when a person last opened that breaker: from then on its count starts afresh.
+_BREAKER_OPENED = "letters_counted_from"
 
 # A person may have these sent: queued ones in the mode "approve", the others again or after all.
 APPROVABLE = frozenset(
@@ -154,13 +159,18 @@ class Letters:
 
     # 1. Sending
 
-    def next_letters(self, now: datetime, *, approved_only: bool = False, limit: int = 100) -> tuple[Letter, ...]:
+    def next_letters(
+        self,
+        now: datetime,
+        *,
+        states: Sequence[LetterState] = (LetterState.QUEUED, LetterState.APPROVED),
+        limit: int = 100,
+    ) -> tuple[Letter, ...]:
         """
-        Letters due at `now`, oldest first; with `approved_only` (mode = approve) those that a clerk released.
+        Letters of these states that are due at `now`, oldest first; approved ones are those that a clerk released.
 
         One that is put off beyond FARTHEST_RETRY was put off by a clock that ran ahead, and is due too.
         """
-        states = [LetterState.APPROVED] if approved_only else [LetterState.QUEUED, LetterState.APPROVED]
         return self._select(
             letters.c.state.in_([one.value for one in states]),
             or_(
@@ -227,15 +237,9 @@ class Letters:
         with writing(self._database) as pages:
             letter = _find(pages, letter_id)
             if letter.state not in APPROVABLE:
-                raise LetterError(
-                    f"letter {letter_id} is {letter.state.value} and cannot be released",
-                    remedy="Only letters that wait, failed or are in doubt can be sent; look at it again.",
-                )
+                raise LetterError("LETTER_NOT_TO_RELEASE", letter_id=letter_id, state=letter.state.value)
             if not letter.to:
-                raise LetterError(
-                    f"letter {letter_id} has no recipient",
-                    remedy="Register a mailbox for the agency on the roster, then decide on the delivery again.",
-                )
+                raise LetterError("LETTER_WITHOUT_RECIPIENT", letter_id=letter_id)
             values = {"next_attempt_at": at, "approved_by": by, "error": None}
             return _change(
                 pages, letter, LetterState.APPROVED, "letter_approved", at=at, actor=by, words=note, values=values
@@ -250,11 +254,44 @@ class Letters:
         with writing(self._database) as pages:
             letter = _find(pages, letter_id)
             if letter.state in (LetterState.SENDING, LetterState.SENT):
-                raise LetterError(
-                    f"letter {letter_id} is {letter.state.value} and cannot be withheld",
-                    remedy="It has left or is leaving; write another letter if it was wrong.",
-                )
+                raise LetterError("LETTER_NOT_TO_WITHHOLD", letter_id=letter_id, state=letter.state.value)
             return _change(pages, letter, LetterState.WITHHELD, "letter_withheld", at=at, actor=by, words=reason)
+
+    def mark_arrived(self, letter_id: str, *, by: str, reason: str, at: datetime) -> Letter:
+        """
+        A person learned that a letter in doubt, or one that a bounce named, did arrive: it counts as sent again.
+
+        Whoever was written to knows the letter's Message-ID and could make up a bounce, so no bounce is the last word.
+        Raises LetterError for a letter of another state.
+        """
+        with writing(self._database) as pages:
+            letter = _find(pages, letter_id)
+            if letter.state not in (LetterState.IN_DOUBT, LetterState.UNDELIVERED):
+                raise LetterError("LETTER_NOT_DOUBTED", letter_id=letter_id, state=letter.state.value)
+            sent_at = func.coalesce(letters.c.sent_at, letters.c.tried_at, at)
+            values = {"sent_at": sent_at, "error": None}
+            return _change(
+                pages, letter, LetterState.SENT, "letter_arrived", at=at, actor=by, note=reason, values=values
+            )
+
+    def open_breaker(self, *, by: str, reason: str, at: datetime) -> int:
+        """
+        A person opens the breaker of the day: its count starts afresh, and what it held is due again; returns how many.
+
+        The letters come back in the state they were stopped in, so that each is still under the cap of its address.
+        """
+        with writing(self._database) as pages:
+            here = installation.c.name == _BREAKER_OPENED
+            if not pages.connection.execute(update(installation).where(here).values(value=utc_text(at))).rowcount:
+                pages.connection.execute(insert(installation).values(name=_BREAKER_OPENED, value=utc_text(at)))
+            held = (letters.c.state == LetterState.WITHHELD.value, letters.c.error == CAP_PER_DAY)
+            rows = pages.connection.execute(select(letters).where(*held).order_by(letters.c.id)).all()
+            pages.append("breaker_opened", {"reason": clean(reason), "letters": len(rows)}, actor=by, at=at)
+            for row in rows:
+                back = LetterState.APPROVED if row.approved_by is not None else LetterState.QUEUED
+                values = {"next_attempt_at": at, "error": None}
+                _change(pages, letter_of(row), back, "letter_due_again", at=at, actor=by, values=values)
+            return len(rows)
 
     def queue_letter(self, draft: LetterDraft, *, key: str, by: str, at: datetime) -> Letter:
         """Queue a letter that belongs to no delivery (a reminder); the same `key` and kind gives the same letter."""
@@ -330,6 +367,13 @@ class Letters:
         """How many letters went out since; in doubt and sending ones count."""
         return self._gone(since)
 
+    def counted_by_breaker(self, since: datetime) -> int:
+        """How many letters went out since, but none from before a person last opened the breaker of the day."""
+        with self._database.reading() as connection:
+            wanted = select(installation.c.value).where(installation.c.name == _BREAKER_OPENED)
+            opened = connection.execute(wanted).scalar_one_or_none()
+        return self._gone(since, *(() if opened is None else (letters.c.tried_at > datetime.fromisoformat(opened),)))
+
     def _gone(self, since: datetime, *conditions: ColumnElement[bool]) -> int:
         wanted = select(func.count()).where(letters.c.tried_at >= since, *conditions)
         with self._database.reading() as connection:
@@ -375,16 +419,13 @@ def _find(pages: Pages, letter_id: str) -> Letter:
 
 
 def _no_such_letter(letter_id: str) -> WrongUse:
-    return WrongUse(f"there is no letter {letter_id!r}", remedy="Give an id (l000001) as `intake show` lists them.")
+    return WrongUse("LETTER_UNKNOWN", letter_id=repr(letter_id))
 
 
 def _sending(letter: Letter) -> Letter:
     """Return the letter if it is being sent; raises LetterError otherwise: its fate was already recorded."""
     if letter.state is not LetterState.SENDING:
-        raise LetterError(
-            f"letter {letter.id} is {letter.state.value}, not being sent",
-            remedy="Another process recorded its fate first; look at it again.",
-        )
+        raise LetterError("LETTER_NOT_SENDING", id=letter.id, state=letter.state.value)
     return letter
 
 
@@ -397,12 +438,14 @@ def _change(
     at: datetime,
     actor: str = "machine",
     words: str = "",
+    note: str = "",
     values: Mapping[str, Any] | None = None,
 ) -> Letter:
-    """Write a letter's new state with its log entry."""
+    """Write a letter's new state with its log entry; `words` also stand as its error, a `note` only in the log."""
     changed = {"state": state.value, **({"error": words} if words else {}), **(values or {})}
-    pages.connection.execute(_UPDATE, {"the_id": letter.id, **changed})
-    detail = {"letter": letter.id, "now": {"state": state.value}} | ({"words": clean(words)} if words else {})
+    pages.connection.execute(_UPDATE.values(changed), {"the_id": letter.id})
+    said = clean(in_english(words) or note)
+    detail = {"letter": letter.id, "now": {"state": state.value}} | ({"words": said} if said else {})
     pages.append(event, detail, actor=actor, at=at, delivery_id=letter.delivery_id)
     return letter_of(pages.connection.execute(_BY_ID, {"the_id": letter.id}).one())
 

@@ -28,7 +28,8 @@ class Alert:
     """
     One thing that is not as it should be: `words` for the strip, what to do in both languages, and where.
 
-    `detail` and `remedy` are another program's own words (English), if it had any.
+    `detail` and `remedy` are what an error says in English, if it was one; `detail_vi` and `remedy_vi` say the same,
+    "" for what an earlier version recorded.
     """
 
     tone: str
@@ -39,11 +40,13 @@ class Alert:
     path: str
     detail: str = ""
     remedy: str = ""
+    detail_vi: str = ""
+    remedy_vi: str = ""
 
 
 def alerts_of(desk: Desk, now: datetime) -> tuple[Alert, ...]:
     """Return everything that needs somebody, what stops the intake first."""
-    return (*_disk(desk), *_sources(desk.ledger.health(), now), *_brakes(desk), *_letters(desk))
+    return (*_disk(desk), *_sources(desk.ledger.health(), now), *_brakes(desk, now), *_letters(desk))
 
 
 def troubled_letters(desk: Desk) -> int:
@@ -100,6 +103,8 @@ def _sources(health: Sequence[SourceHealth], now: datetime) -> list[Alert]:
                     "/health",
                     one.error or "",
                     one.remedy or "",
+                    one.error_vi,
+                    one.remedy_vi,
                 )
             )
         elif is_silent(one, now):
@@ -116,19 +121,37 @@ def _sources(health: Sequence[SourceHealth], now: datetime) -> list[Alert]:
     return found
 
 
-def _brakes(desk: Desk) -> list[Alert]:
+def day_is_full(desk: Desk, now: datetime) -> bool:
+    """Whether the breaker of the day is shut, so that a released letter waits (intake/flow.py)."""
+    return desk.ledger.letters.counted_by_breaker(now - timedelta(days=1)) >= desk.letters_per_day
+
+
+def _brakes(desk: Desk, now: datetime) -> list[Alert]:
     held = desk.ledger.letters.withheld_for(BRAKES)
     daily, by_address = (held.get(code, 0) for code in BRAKES)
+    waiting = desk.ledger.letters.counts()[LetterState.APPROVED] if day_is_full(desk, now) else 0
     found = []
+    if waiting:
+        found.append(
+            Alert(
+                "wait",
+                "hand",
+                f"Phanh thư tự động: {waiting} thư đã duyệt chờ phanh của ngày mở",
+                "Thư tự đi khi 24 giờ đã qua; cần gửi ngay thì mở phanh của ngày ở trang Thư phúc đáp.",
+                "They leave by themselves once 24 hours are over, or when somebody opens the breaker.",
+                "/letters?state=approved",
+            )
+        )
     if daily:
         found.append(
             Alert(
                 "bad",
                 "hand",
                 f"Phanh thư tự động: {daily} thư bị giữ lại vì vượt mức trong ngày",
-                "Xem vì sao nhiều thư như vậy: một đợt gửi lớn, hay thư tự động trả lời qua lại. Thư cần gửi thì đợi"
-                " hết 24 giờ hoặc đề nghị quản trị nâng mức per_day, rồi bấm Gửi lại; không cần thì bấm Không gửi nữa.",
-                "Find out why there are so many. Send again after 24 hours or with a higher per_day; settle the rest.",
+                "Xem vì sao nhiều thư như vậy: một đợt gửi lớn, hay thư tự động trả lời qua lại. Thư không cần thì bấm"
+                " Không gửi nữa; nếu các thư còn lại đều đúng thì mở phanh của ngày ở trang Thư phúc đáp, thư sẽ được"
+                " gửi tiếp.",
+                "Find out why there are so many. Settle what is wrong, then open the breaker on the page of letters.",
                 "/letters?state=withheld&braked=1",
             )
         )
@@ -138,9 +161,9 @@ def _brakes(desk: Desk) -> list[Alert]:
                 "wait",
                 "hand",
                 f"Phanh thư tự động: {by_address} thư bị giữ lại vì một địa chỉ đã nhận quá nhiều thư trong ngày",
-                "Thường là hai máy trả lời qua lại: xem địa chỉ đó. Thư cần gửi thì đợi hết 24 giờ rồi bấm Gửi lại,"
-                " không cần thì bấm Không gửi nữa.",
-                "Usually two machines answer each other. Send again after 24 hours, or settle the letter.",
+                "Thường là hai máy trả lời qua lại: xem địa chỉ đó. Thư cần gửi thì bấm Gửi lại, thư sẽ đi trong lượt"
+                " gửi tới; không cần thì bấm Không gửi nữa.",
+                "Usually two machines answer each other. Send the letter again (it then passes the cap), or settle it.",
                 "/letters?state=withheld&braked=1",
             )
         )
@@ -153,13 +176,15 @@ def _letters(desk: Desk) -> list[Alert]:
         (
             LetterState.UNDELIVERED,
             "thư không đến được nơi nhận",
-            "Kiểm tra hộp thư đã đăng ký của cơ quan, sửa nếu sai, rồi bấm Gửi lại; hoặc báo cơ quan bằng cách khác.",
-            "Check the agency's registered mailbox, then send again, or tell the agency in another way.",
+            "Kiểm tra hộp thư đã đăng ký của cơ quan, sửa nếu sai, rồi bấm Gửi lại; hoặc báo cơ quan bằng cách khác."
+            " Cơ quan nói đã nhận được thì bấm Đã đến nơi.",
+            "Check the agency's registered mailbox, then send again or tell the agency in another way. If it did arrive,"
+            " say so on the letter's page.",
         ),
         (
             LetterState.IN_DOUBT,
             "thư không rõ đã gửi hay chưa",
-            "Hỏi cơ quan đã nhận được chưa: chưa thì bấm Gửi lại, rồi thì bấm Không gửi nữa. Máy không tự gửi lần hai.",
+            "Hỏi cơ quan đã nhận được chưa: chưa thì bấm Gửi lại, rồi thì bấm Đã đến nơi. Máy không tự gửi lần hai.",
             "Ask the agency; the program never sends such a letter twice by itself.",
         ),
         (

@@ -87,7 +87,7 @@ ROOMS: tuple[Room, ...] = (
     Room("/deliveries/{ref}/files/{sha256}/changes", changes.show),
     Room("/deliveries/{ref}/files/{sha256}/changes/{number:int}/{page:int}/{side}.png", changes.picture),
     Room("/deliveries/{ref}/decide/{action}", decisions.ask, decisions.answer, least=Role.CLERK),
-    Room("/letters", correspondence.show),
+    Room("/letters", correspondence.show, correspondence.open_breaker),
     Room("/letters/{letter}", correspondence.one, correspondence.settle),
     Room("/sink", correspondence.sink),
     Room("/sink/{key}", correspondence.caught),
@@ -227,11 +227,11 @@ class Reception:
         try:
             return page(visit)
         except Refused as refusal:
-            return visit.page("error.html", 409, title="Không thực hiện được", what=str(refusal), remedy=refusal.remedy)
+            return visit.page("error.html", 409, **_said("Không thực hiện được", refusal))
         except SettingsError as trouble:
             return visit.page("error.html", 503, **_trouble(trouble))
         except WrongUse as wrong:
-            return visit.page("error.html", 404, title="Không tìm thấy", what=str(wrong), remedy=wrong.remedy)
+            return visit.page("error.html", 404, **_said("Không tìm thấy", wrong))
         except HTTPException as error:
             return visit.page("error.html", error.status_code, **_ERRORS.get(error.status_code, _ERRORS[500]))
 
@@ -315,7 +315,13 @@ class Headers:
 
 def _trouble(trouble: OfficeError) -> dict[str, str]:
     """Return what the error page tells of a broken world: the words are for the administrator."""
-    return {"title": "Hệ thống đang gặp trở ngại", "what": str(trouble), "remedy": trouble.remedy}
+    return _said("Hệ thống đang gặp trở ngại", trouble)
+
+
+def _said(title: str, error: OfficeError) -> dict[str, str]:
+    """Return what the error page tells of an error, Vietnamese first."""
+    told = error.told
+    return {"title": title, "what": told.vi, "remedy": told.do_vi, "what_en": told.en, "remedy_en": told.do_en}
 
 
 def put_rules(headers: MutableHeaders, *, https: bool) -> None:

@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from config.errors import OfficeError
 from intake.console.access import may
-from intake.console.alerts import BRAKES, alerts_of
+from intake.console.alerts import BRAKES, alerts_of, day_is_full
 from intake.console.desk import CaughtLetter
 from intake.console.register import names_of
 from intake.console.visit import Visit
 from intake.console.words import LETTER_STATES
+from storage.letters import CAP_PER_DAY
 from storage.records import Delivery, Letter, LetterState, Role
 
 # What needs a person comes first; what is done comes last.
@@ -27,6 +28,8 @@ ORDER = (
     LetterState.WITHHELD,
     LetterState.SENT,
 )
+# A letter of these may have arrived after all, whatever a cut connection or a bounce says.
+ARRIVABLE = frozenset({LetterState.IN_DOUBT, LetterState.UNDELIVERED})
 SETTLEABLE = frozenset({LetterState.IN_DOUBT, LetterState.UNDELIVERED, LetterState.FAILED, LetterState.WITHHELD})
 # What one page lists; older letters are reached from their deliveries.
 MAX_SHOWN = 100
@@ -40,6 +43,22 @@ def show(visit: Visit) -> Response:
 
     `?braked=1` leaves of those kept in the house only what a brake holds back: the others wait for an address.
     """
+    return _list(visit)
+
+
+def open_breaker(visit: Visit) -> Response:
+    """Open the breaker of the day, so that what it held is sent; the reason goes into the log."""
+    reason = visit.form.get("reason", "").strip()
+    if not reason:
+        return _list(visit, "Ghi lý do mở phanh để người đọc sau hiểu được.", status=422)
+    try:
+        visit.desk.clerk.open_breaker(reason=reason[:500], by=visit.account.name)
+    except OfficeError as refusal:
+        return _list(visit, refusal.in_vietnamese, status=409)
+    return visit.go("/letters", "breaker-opened")
+
+
+def _list(visit: Visit, flaw: str = "", status: int = 200) -> Response:
     book = visit.desk.ledger.letters
     counts = book.counts()
     asked = visit.asked("state")
@@ -52,9 +71,17 @@ def show(visit: Visit) -> Response:
     if only_braked:
         shown = [one for one in book.in_state(LetterState.WITHHELD, limit=MAX_SEARCHED) if one.error in BRAKES]
     total = counts[chosen] if chosen else sum(counts.values())
+    day_full = day_is_full(visit.desk, visit.now)
+    stopped = book.withheld_for([CAP_PER_DAY]).get(CAP_PER_DAY, 0)
     return visit.page(
         "letters.html",
+        status,
         title="Thư phúc đáp",
+        flaw=flaw,
+        stopped=stopped,
+        day_full=day_full,
+        per_day=visit.desk.letters_per_day,
+        may_open=may(visit.account, Role.CLERK) and (day_full or stopped > 0),
         letters=shown[:MAX_SHOWN],
         total=len(shown) if only_braked else total,
         counts=counts,
@@ -78,18 +105,25 @@ def settle(visit: Visit) -> Response:
     letter = visit.desk.ledger.letters.letter(visit.place("letter"))
     do, reason = visit.form.get("do", ""), visit.form.get("reason", "").strip()
     clerk, by = visit.desk.clerk, visit.account.name
-    if do not in ("approve", "resend", "withhold"):
+    if do not in ("approve", "resend", "withhold", "arrived"):
         raise HTTPException(404)
     if do != "approve" and not reason:
         return _page(visit, letter, "Ghi lý do để người đọc sau hiểu được.", status=422)
     try:
         if do == "approve":
             clerk.approve_letter(letter.id, by)
+        elif do == "arrived":
+            clerk.letter_arrived(letter.id, reason=reason[:500], by=by)
+            return visit.go(f"/letters/{letter.id}", "letter-arrived")
         else:
             clerk.settle_letter(letter.id, resend=do == "resend", reason=reason[:500], by=by)
     except OfficeError as refusal:
-        return _page(visit, letter, f"{refusal}. {refusal.remedy}", status=409)
-    return visit.go(f"/letters/{letter.id}", "letter-withheld" if do == "withhold" else "letter-approved")
+        return _page(visit, letter, refusal.in_vietnamese, status=409)
+    if do == "withhold":
+        return visit.go(f"/letters/{letter.id}", "letter-withheld")
+    return visit.go(
+        f"/letters/{letter.id}", "letter-waits" if day_is_full(visit.desk, visit.now) else "letter-approved"
+    )
 
 
 def sink(visit: Visit) -> Response:
@@ -128,9 +162,18 @@ def _page(visit: Visit, letter: Letter, flaw: str = "", status: int = 200) -> Re
         flaw=flaw,
         may_approve=acts and desk.letter_mode == "approve" and letter.state is LetterState.QUEUED,
         may_settle=acts and letter.state in SETTLEABLE,
+        may_arrive=letter.state in ARRIVABLE,
+        reported_by=_reporter(letter),
+        day_full=day_is_full(desk, visit.now) and letter.state is not LetterState.SENT,
         braked=letter.state is LetterState.WITHHELD and letter.error in BRAKES,
         mode=desk.letter_mode,
     )
+
+
+def _reporter(letter: Letter) -> str | None:
+    """Return the id of the delivery, a bounce, by which a letter is said not to have arrived (storage/deciding.py)."""
+    _, said_so, reporter = (letter.error or "").partition("reported by ")
+    return reporter if letter.state is LetterState.UNDELIVERED and said_so else None
 
 
 def _deliveries(visit: Visit, letters: Sequence[Letter]) -> Mapping[str, Delivery]:

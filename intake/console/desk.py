@@ -123,7 +123,13 @@ class Clerk(Protocol):
         """Let a queued letter go (mode = approve); one already approved or sent is Refused."""
 
     def settle_letter(self, letter_id: str, *, resend: bool, reason: str, by: str) -> None:
-        """Decide about a letter in doubt, undelivered or failed: send it again, or note that it is settled."""
+        """Decide about a letter in doubt, undelivered, failed or braked: send it again, or note that it is settled."""
+
+    def letter_arrived(self, letter_id: str, *, reason: str, by: str) -> None:
+        """Note that a letter in doubt, or one that a bounce named, did arrive."""
+
+    def open_breaker(self, *, reason: str, by: str) -> int:
+        """Open the breaker of the day, so that its count starts afresh; returns how many letters are due again."""
 
     def foresee_extension(self, closes: datetime) -> tuple[Shift, ...]:
         """List the deliveries whose timeliness would change if grace ended at `closes`; Refused if it is not later."""
@@ -134,12 +140,18 @@ class Clerk(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class HealthLine:
-    """One outside thing as `intake doctor` found it; `ok` None means that it could not be told."""
+    """
+    One outside thing as `intake doctor` found it; `ok` None means that it could not be told.
+
+    `said` and `remedy` are Vietnamese; an error says the same in English in `said_en` and `remedy_en`.
+    """
 
     name: str
     ok: bool | None
     said: str
     remedy: str = ""
+    said_en: str = ""
+    remedy_en: str = ""
 
 
 class CaughtLetter(Protocol):
@@ -193,7 +205,8 @@ class Desk:
     `doctor` may take seconds; it is called only on the health page. `letter_mode` is send | rehearse | approve.
     `served_by_https` turns on the Secure mark of cookies (set it when a proxy ends TLS in front of us).
     `caught_letters` is None outside the demonstration. `disk` is a folder on the file system to watch;
-    below `disk_floor_bytes` of free room the intake pauses.
+    below `disk_floor_bytes` of free room the intake pauses. After `letters_per_day` letters in 24 hours the breaker
+    stops all others until a person opens it.
     """
 
     office_name: str
@@ -214,6 +227,7 @@ class Desk:
     demonstration: bool = False
     disk: Path | None = None
     disk_floor_bytes: int = 0
+    letters_per_day: int = 500
 
     @property
     def accounts(self) -> Accounts:

@@ -167,6 +167,9 @@ EVENTS: Mapping[str, str] = {
     "letter_in_doubt": "Không rõ thư đã gửi hay chưa",
     "letter_undelivered": "Thư không đến được nơi nhận",
     "letter_withheld": "Giữ lại thư, không gửi",
+    "letter_arrived": "Xác nhận thư đã đến nơi",
+    "letter_due_again": "Thư bị phanh giữ được gửi tiếp",
+    "breaker_opened": "Mở phanh thư của ngày",
 }
 
 # A person signed, number and date were stamped, the seal closed: lawful (the flow filed it for that reason), though

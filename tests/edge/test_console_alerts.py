@@ -106,6 +106,57 @@ def test_a_tripped_brake_is_told_until_a_person_settles_it(
     assert words not in words_of(clerk.get("/"))
 
 
+def test_the_page_of_letters_opens_the_breaker_of_the_day(bureau: Bureau, clerk: Visitor) -> None:
+    """It says how many letters wait and what will happen; without a reason nothing happens."""
+    book = bureau.office.ledger.letters
+    letter = book.letters_of(bureau.filed("stttt").id)[0]
+    assert "Mở phanh" not in words_of(clerk.get("/letters"))
+    book.withhold(letter.id, by="machine", reason="LETTER_CAP_PER_DAY", at=bureau.clock())
+    assert "Có 1 thư đang bị giữ" in words_of(clerk.get("/letters"))
+    assert clerk.fill("/letters", "/letters", reason=" ").status == 422
+    assert book.letter(letter.id).state is LetterState.WITHHELD
+    clerk.fill("/letters", "/letters", reason="một đợt gửi lớn")
+    assert book.letter(letter.id).state is LetterState.QUEUED
+    assert "Mở phanh" not in words_of(clerk.get("/letters"))
+
+
+def test_a_letter_says_before_its_release_that_it_will_wait_at_the_breaker(bureau: Bureau) -> None:
+    """Nobody presses the button and wonders: the page, the answer and the alerts say it."""
+    book = bureau.office.ledger.letters
+    letter = book.letters_of(bureau.filed("stttt").id)[0]
+    book.withhold(letter.id, by="machine", reason="LETTER_CAP_PER_ADDRESS", at=bureau.clock())
+    with served(bureau.desk) as place:
+        clerk = Visitor(place)
+        clerk.sign_in("vanthu")
+        page = words_of(clerk.get(f"/letters/{letter.id}"))
+        assert "Bấm Gửi lại thì thư đi trong lượt gửi tới" in page
+        assert "Phanh thư của ngày đang đóng" not in page
+    with served(replace(bureau.desk, letters_per_day=0)) as place:
+        clerk = Visitor(place)
+        clerk.sign_in("vanthu")
+        assert "Phanh thư của ngày đang đóng" in words_of(clerk.get(f"/letters/{letter.id}"))
+        clerk.fill(f"/letters/{letter.id}", f"/letters/{letter.id}", do="resend", reason="đã gọi điện")
+        assert "1 thư đã duyệt chờ phanh của ngày mở" in words_of(clerk.get("/letters"))
+    assert book.letter(letter.id).state is LetterState.APPROVED
+
+
+def test_a_letter_that_a_bounce_named_can_be_said_to_have_arrived(bureau: Bureau, clerk: Visitor) -> None:
+    """Whoever was written to could make up a bounce: it is shown with its source, and a person has the last word."""
+    book = bureau.office.ledger.letters
+    letter = book.letters_of(bureau.filed("stttt").id)[0]
+    book.mark_sending(letter.id, bureau.clock())
+    sent = book.mark_sent(letter.id, bureau.clock())
+    bounce = bureau.filed("sct")
+    book.mark_undelivered(letter.message_id, bureau.clock(), f"reported by {bounce.id}")
+    page = clerk.get(f"/letters/{letter.id}").text
+    assert f'<a href="/deliveries/{bounce.id}">xem thư báo</a>' in page
+    assert clerk.fill(f"/letters/{letter.id}", f"/letters/{letter.id}", do="arrived", reason="").status == 422
+    clerk.fill(f"/letters/{letter.id}", f"/letters/{letter.id}", do="arrived", reason="cơ quan đã nhận")
+    settled = book.letter(letter.id)
+    assert (settled.state, settled.error, settled.sent_at) == (LetterState.SENT, None, sent.sent_at)
+    assert alerts_of(bureau.desk, bureau.clock()) == ()
+
+
 def test_a_letter_that_has_no_address_trips_no_alarm(bureau: Bureau, clerk: Visitor) -> None:
     """Kept in the house for an ordinary reason, it is on the board and needs nobody at once."""
     letter = bureau.office.ledger.letters.letters_of(bureau.filed("stc").id)[0]

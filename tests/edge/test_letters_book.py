@@ -100,13 +100,13 @@ def test_in_the_mode_approve_only_released_letters_are_due(ledger: Ledger) -> No
     """An approval survives a postponed attempt: it was given for the letter, not for the try."""
     letter = a_queued_letter(ledger)
     a_queued_letter(ledger, 2)
-    assert ledger.letters.next_letters(LATER, approved_only=True) == ()
+    assert ledger.letters.next_letters(LATER, states=[LetterState.APPROVED]) == ()
 
     ledger.letters.approve_letter(letter.id, by="an", at=LATER)
     ledger.letters.mark_sending(letter.id, LATER)
     ledger.letters.mark_try_later(letter.id, LATER, next_at=LATER, words="421")
 
-    assert [one.id for one in ledger.letters.next_letters(LATER, approved_only=True)] == [letter.id]
+    assert [one.id for one in ledger.letters.next_letters(LATER, states=[LetterState.APPROVED])] == [letter.id]
 
 
 def test_a_letter_without_recipient_is_never_released(ledger: Ledger) -> None:

@@ -43,7 +43,10 @@ def test_letters_that_need_a_person_are_explained(state: LetterState) -> None:
 
 @pytest.mark.parametrize(
     "button",
-    ["Đăng xuất", "Xem trước rồi xác nhận", "Gửi lại", "Duyệt gửi", "Gia hạn thời gian nhận phiếu", "Kiểm tra ngay"],
+    [
+        *("Đăng xuất", "Xem trước rồi xác nhận", "Gửi lại", "Duyệt gửi", "Gia hạn thời gian nhận phiếu"),
+        *("Kiểm tra ngay", "Đã đến nơi", "Mở phanh, gửi tiếp"),
+    ],
 )
 def test_every_button_in_the_guide_is_on_a_page(button: str) -> None:
     """No instruction leads to a button that is called otherwise."""

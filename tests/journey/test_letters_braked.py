@@ -6,9 +6,13 @@ from dataclasses import replace
 from datetime import timedelta
 
 import msgspec
+import pytest
 
+from intake.clerk import OfficeClerk
+from intake.console.desk import Refused
 from intake.once import run_once
-from storage.records import LetterState, State
+from storage.accounts import Accounts
+from storage.records import LetterDraft, LetterKind, LetterState, Role, State
 from tests.makers import IN_TIME
 from tests.offices import SmallOffice, a_mail, a_signed_form
 
@@ -101,24 +105,84 @@ def test_beyond_the_cap_for_an_address_letters_stay_in_the_house_and_a_person_is
     assert all(one.state is State.FILED for one in small_office.deliveries().values())
 
 
-def test_beyond_the_cap_for_a_day_nothing_leaves_until_a_person_releases_it(small_office: SmallOffice) -> None:
-    """The breaker is for all together; what it held is sent once a clerk says so, and only then."""
-    from intake.clerk import OfficeClerk
-    from storage.accounts import Accounts
-    from storage.records import Role
+def a_clerk(small_office: SmallOffice) -> OfficeClerk:
+    """A clerk of the office with an account, called lan."""
+    Accounts(small_office.office.database).create(
+        "lan", "Lan", Role.CLERK, "mot-mat-khau-dai-12", by="quan", at=IN_TIME
+    )
+    return OfficeClerk(small_office.office)
 
-    small_office = braked(small_office, per_day=1)
+
+def two_agencies_write(small_office: SmallOffice) -> None:
+    """Each sends its form, so that two letters are due."""
     for number, agency in enumerate((("Sở Nội vụ", "snv"), ("Sở Tài chính", "stc"))):
         mail = a_mail(a_signed_form(agency[0]), sender=f"{agency[1]}@binhthuan.example", message_id=f"<{number}@x>")
         small_office.mailbox.put(mail)
+
+
+def test_a_letter_that_a_clerk_releases_passes_the_cap_of_its_address(small_office: SmallOffice) -> None:
+    """The cap limits what a machine sends by itself; a person who looked and says so is no loop."""
+    small_office = braked(small_office, per_address_per_day=1)
+    for number in range(3):
+        mail = a_mail(a_signed_form(version=number), message_id=f"<{number}@x>")
+        small_office.mailbox.put(mail, IN_TIME + number * HOUR)
     run_once(small_office.office)
+    held = small_office.office.ledger.letters.in_state(LetterState.WITHHELD)
+    assert [one.error for one in held] == ["LETTER_CAP_PER_ADDRESS"] * 2
+
+    a_clerk(small_office).settle_letter(held[0].id, resend=True, reason="đã gọi điện", by="lan")
+    run_once(small_office.office)
+
+    assert fates(small_office) == {"sent": 2, "withheld": 1}
+
+
+def test_a_released_letter_waits_at_the_breaker_of_the_day_instead_of_being_held_again(
+    small_office: SmallOffice,
+) -> None:
+    """The breaker is for all together: one letter's release does not open it, and is not forgotten either."""
+    small_office = braked(small_office, per_day=1)
+    two_agencies_write(small_office)
     run_once(small_office.office)
     (held,) = small_office.office.ledger.letters.in_state(LetterState.WITHHELD)
     assert (held.error, len(small_office.courier.carried)) == ("LETTER_CAP_PER_DAY", 1)
 
-    accounts = Accounts(small_office.office.database)
-    accounts.create("lan", "Lan", Role.CLERK, "mot-mat-khau-dai-12", by="quan", at=IN_TIME)
-    OfficeClerk(small_office.office).settle_letter(held.id, resend=True, reason="CLERK_CHECKED_IN_PERSON", by="lan")
-    run_once(braked(small_office, per_day=10).office)
+    a_clerk(small_office).settle_letter(held.id, resend=True, reason="CLERK_CHECKED_IN_PERSON", by="lan")
+    run_once(small_office.office)
+    run_once(small_office.office)
+    assert fates(small_office) == {"sent": 1, "approved": 1}
 
+    run_once(braked(small_office, per_day=10).office)
     assert fates(small_office) == {"sent": 2}
+
+
+def test_the_breaker_of_the_day_is_opened_by_a_person_and_counts_afresh(small_office: SmallOffice) -> None:
+    """What it held is due again, by itself and under the caps per address; the next stop comes after as many again."""
+    small_office = braked(small_office, per_day=1)
+    two_agencies_write(small_office)
+    run_once(small_office.office)
+    clerk = a_clerk(small_office)
+    with pytest.raises(Refused):
+        clerk.open_breaker(reason="", by="lan")
+
+    assert clerk.open_breaker(reason="một đợt gửi lớn, không phải lặp thư", by="lan") == 1
+    later = replace(small_office.office, clock=lambda: IN_TIME + HOUR)
+    run_once(later)
+    assert fates(small_office) == {"sent": 2}
+
+    small_office.mailbox.put(a_mail(a_signed_form(version=7), message_id="<7@x>"), IN_TIME + HOUR)
+    run_once(later)
+    assert fates(small_office) == {"sent": 2, "withheld": 1}
+
+
+def test_letters_that_wait_at_the_breaker_hide_none_that_it_must_stop(small_office: SmallOffice) -> None:
+    """However many were released: an automatic letter does not slip out once the day is over."""
+    small_office = braked(small_office, per_day=0)
+    letters = small_office.office.ledger.letters
+    for number in range(120):
+        draft = LetterDraft(LetterKind.REMINDER, "snv@binhthuan.example", "x", "y")
+        letter = letters.queue_letter(draft, key=f"k{number}", by="lan", at=IN_TIME + timedelta(seconds=number))
+        if number < 110:
+            letters.approve_letter(letter.id, by="lan", at=IN_TIME)
+    run_once(replace(small_office.office, clock=lambda: IN_TIME + HOUR))
+
+    assert fates(small_office) == {"approved": 110, "withheld": 10}
