@@ -24,7 +24,10 @@ TASKS_PER_WORKER = 2_000
 GROWN_SHARE = 0.5
 # Loading libraries in a new process, on a slow machine under load; not part of a task's own time.
 START_SECONDS = 60.0
-# One task hands back at most so many bytes: reports, never contents.
+# So many workers in a row that die before they have begun a task: the machine has none to spare.
+STARTS_PER_TASK = 3
+# A worker whose caller is gone ends itself so long after the caller would have ended it.
+GRACE_SECONDS = 5.0
 MiB = 1024 * 1024
 
 
@@ -72,9 +75,8 @@ class Worker:
         trust folder that cannot be read) is raised here as one: it says nothing about the bytes.
         """
         with self._lock:
-            pipe = self._ready()
+            pipe = self._begin(task, timeout_seconds)
             try:
-                pipe.send((task, timeout_seconds))
                 if not pipe.poll(timeout_seconds + 1.0):
                     self._end()
                     raise TaskFailed("TOO_SLOW", f"more than {timeout_seconds:g} s")
@@ -82,7 +84,7 @@ class Worker:
             except (EOFError, OSError) as cause:
                 code = self._exit_code()
                 self._end()
-                too_slow = code == -signal.SIGXCPU
+                too_slow = code in (-signal.SIGXCPU, -signal.SIGALRM)
                 raise TaskFailed("TOO_SLOW" if too_slow else "WORKER_DIED", f"exit status {code}") from cause
             self._done += 1
             grown = resident > self._memory_bytes * GROWN_SHARE
@@ -113,6 +115,18 @@ class Worker:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+    def _begin(self, task: Any, seconds: float) -> Connection[Any, Any]:
+        """Hand the task to a worker that says it has begun; one that died before says nothing about the bytes."""
+        for _ in range(STARTS_PER_TASK):
+            pipe = self._ready()
+            with contextlib.suppress(EOFError, OSError):
+                pipe.send((task, seconds))
+                if pipe.poll(START_SECONDS):
+                    pipe.recv()
+                    return pipe
+            self._end()
+        raise OfficeError("WORKER_NOT_STARTED")
 
     def _ready(self) -> Connection[Any, Any]:
         if self._pipe is not None and self._process is not None and self._process.is_alive():
@@ -147,6 +161,9 @@ class Worker:
         if pipe is not None:
             pipe.close()
         if process is not None:
+            # The worker leads a group of its own: what a task has begun there ends with it.
+            with contextlib.suppress(OSError):
+                os.killpg(process.pid or 0, signal.SIGKILL)
             if process.is_alive():
                 process.kill()
             process.join(5.0)
@@ -209,35 +226,65 @@ def _resident_bytes() -> int:
 
 def _serve(pipe: Connection[Any, Any], perform: Callable[[Any], Any], memory_bytes: int) -> None:
     """The worker's whole life: limits first, then one task after the other until the pipe closes."""
-    # The terminal's Ctrl-C is for the parent, which ends its workers itself.
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    with contextlib.suppress(OSError):
-        os.nice(5)
+    _confine(memory_bytes)
     pipe.send(("ready", None))
     while True:
         try:
             task, seconds = pipe.recv()
+            # A service manager that ends the service signals all its processes (systemd.kill(5)): the task in hand is
+            # answered first, so that a stop is nobody's failed attempt.
+            signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+            pipe.send(("begun", None))
         except (EOFError, OSError):
             return
-        # The CPU limit grows by each task's share; wall time is watched by the parent.
+        # The CPU limit grows by each task's share. Wall time is watched by the parent, and by the kernel in case that
+        # the parent is gone: without a handler the alarm ends the process wherever it hangs.
         used = resource.getrusage(resource.RUSAGE_SELF)
         soft = int(used.ru_utime + used.ru_stime + seconds) + 2
         resource.setrlimit(resource.RLIMIT_CPU, (soft, resource.RLIM_INFINITY))
-        try:
-            answer = ("result", perform(task))
-        except MemoryError:
-            answer = ("memory", None)
-        except OfficeError as error:
-            answer = ("trouble", (error.code, error.facts))
-        except RecursionError as error:
-            answer = ("crash", f"RecursionError: {error}")
-        except Exception as error:  # One item must not stop the next; the parent files this as a finding.
-            answer = ("crash", f"{type(error).__name__}: {error}"[:500])
+        signal.setitimer(signal.ITIMER_REAL, seconds + GRACE_SECONDS)
+        answer = _answer(perform, task)
         try:
             pipe.send((*answer, _resident_bytes()))
         except (OSError, MemoryError, ValueError, TypeError, AttributeError) as error:
             with contextlib.suppress(OSError):
                 pipe.send(("crash", f"the result could not be handed back: {type(error).__name__}", 0))
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+
+
+def _confine(memory_bytes: int) -> None:
+    """Take from this process what a task with hostile bytes has no use for."""
+    # The terminal's Ctrl-C is for the parent, which ends its workers itself.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    with contextlib.suppress(OSError):
+        os.setpgid(0, 0)
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    # No piece that a task may keep is larger than its memory; a file without end is cut off there (EFBIG, since Python
+    # ignores SIGXFSZ).
+    resource.setrlimit(resource.RLIMIT_FSIZE, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with contextlib.suppress(OSError):
+        os.nice(5)
+    # Standard output is the caller's one JSON document and standard error its log: what libraries say of hostile bytes
+    # belongs in neither.
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(nowhere, number)
+    os.close(nowhere)
+
+
+def _answer(perform: Callable[[Any], Any], task: Any) -> tuple[str, Any]:
+    """Do one task; whatever it raises is an answer too."""
+    try:
+        return "result", perform(task)
+    except MemoryError:
+        return "memory", None
+    except OfficeError as error:
+        return "trouble", (error.code, error.facts)
+    except RecursionError as error:
+        return "crash", f"RecursionError: {error}"
+    except Exception as error:  # One item must not stop the next; the parent files this as a finding.
+        return "crash", f"{type(error).__name__}: {error}"[:500]
