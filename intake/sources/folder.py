@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
 from config.settings import FolderSource
+from intake.errands import Errands, Result, StillOut
 from intake.ports import Memory, SourceError, Waiting
 from intake.sources.folder_aside import put_aside
 from intake.sources.folder_diary import LISTING, Diary, Seen
+from intake.sources.folder_digests import Digests
+from intake.sources.folder_found import PROCESSED, FoundFile, Group, Listing
 from intake.sources.folder_item import FolderItem, Reading, inside, is_large
-from intake.sources.folder_listing import PROCESSED, FoundFile, Group, Listing, list_folder, read_plain
+from intake.sources.folder_listing import MAX_ENTRIES, list_folder
 from intake.sources.folder_moment import Sighting
+from intake.sources.folder_reading import read_plain
 from intake.sources.folder_ready import looks_whole
 from intake.sources.manifest import MAX_MANIFEST_OCTETS, Manifest, ManifestInvalid, read_manifest
 from storage.records import Delivery, Why
@@ -31,7 +34,9 @@ LONELY_SIGNATURE_WAIT = timedelta(minutes=10)
 # A folder that is at rest but does not match its manifest is brought after so long, for a person to see.
 MISMATCH_WAIT = timedelta(hours=1)
 
-_DIGESTS = "digests"
+# A folder in which nothing has moved for so long, not one entry read nor one piece of a file, hangs; the slowest
+# share gives a quarter of a megabyte sooner.
+STANDSTILL_SECONDS = 120.0
 
 
 class ExportFolder:
@@ -46,8 +51,9 @@ class ExportFolder:
     path is one delivery, a changed file is a new one. `settle = "move"` moves to `processed/`; nothing is ever deleted
     or written over.
 
-    A look may block as long as the file system does: a dead network share holds it in the kernel, where nothing can
-    interrupt it. Otherwise `close` from another thread, or `look_timeout_seconds`, ends it with SourceError.
+    A dead network share holds whoever asks it in the kernel, where nothing can interrupt him. So the folder is touched
+    by errands only (intake/errands.py): `close` from another thread, `look_timeout_seconds`, or a folder that stands
+    still ends the look with SourceError, whatever the kernel does.
     """
 
     def __init__(self, settings: FolderSource) -> None:
@@ -55,13 +61,15 @@ class ExportFolder:
         self._root = Path(settings.path)
         self._looking = threading.Lock()
         self._closing = threading.Event()
+        self._errands = Errands(f"folder {settings.name}")
         self._until = 0.0
+        self._moved_at = 0.0
         self._remarks: list[Why] = []
         self._met: dict[str, float] = {}
         self._taken: dict[str, Group] = {}
         self._known: set[str] = set()
-        self._digests: dict[str, tuple[int, int, int, int, str]] = {}
-        self.reading = Reading(settings.name, self._root, self._digest, self._check)
+        self._digests = Digests(self._pieces, is_kept=settings.settle == "leave")
+        self.reading = Reading(settings.name, self._digests.of, self._pieces)
 
     @property
     def name(self) -> str:
@@ -77,14 +85,12 @@ class ExportFolder:
         """
         Yield the finished things that the ledger does not know, oldest first; what it knows is settled now.
 
-        Raises SourceError when the folder cannot be listed (a share that is not mounted). What cannot be read is
-        a remark and is tried at each look.
+        Raises SourceError when the folder cannot be listed or does not answer, when it is bare and was not (a share
+        that is not mounted), and, after what it could see, when it holds more than one look reads. What cannot be
+        read is a remark and is tried at each look.
         """
         if not self._looking.acquire(blocking=False):
-            raise SourceError(
-                f"{self.name}: a look is already going on",
-                remedy="If it does not end, the folder's share hangs: look into the mount.",
-            )
+            raise SourceError("FOLDER_BUSY", source=self.name)
         try:
             self._remarks = []
             self._closing.clear()
@@ -113,7 +119,7 @@ class ExportFolder:
         # 1. List, and see how each thing stands to the last look.
         listing = self._list()
         diary = Diary.load(memory.get(LISTING))
-        not_there_at = diary.listed_at.get(listing.root)
+        self._refuse_bare(listing, diary)
         for path in listing.rejected:
             self._remark("FOLDER_ITEM_REJECTED", path)
         for path in listing.unreadable:
@@ -124,6 +130,7 @@ class ExportFolder:
         for group in listing.groups:
             before = diary.seen.get(group.mark)
             if before is None or before.print != _short(group.print):
+                not_there_at = diary.not_there_at(listing.root, group.label)
                 seen[group.mark] = Seen(_short(group.print), Sighting(now, not_there_at))
                 self._met[group.mark] = time.monotonic()
                 fresh.append(group)
@@ -133,7 +140,7 @@ class ExportFolder:
         at_rest = self._second_glance(fresh, listing.groups, at_rest)
 
         # 2. Bring what is finished; settle what the ledger has already.
-        self._load_digests(memory)
+        self._digests.load(memory)
         self._taken = {}
         still_waiting: set[str] = set()
         for group in listing.groups:
@@ -161,9 +168,20 @@ class ExportFolder:
 
         # 3. Remember this listing, so that the next one knows what was not there.
         self._met = {mark: at for mark, at in self._met.items() if mark in still_waiting}
-        if listing.complete:
-            diary.after(listing.root, now, {mark: seen[mark] for mark in still_waiting}).save(memory)
-        self._save_digests(memory, listing)
+        diary.after(listing, now, {mark: seen[mark] for mark in still_waiting}).save(memory)
+        self._digests.save(memory, listing)
+        if listing.is_cut_short:
+            raise SourceError("FOLDER_TOO_FULL", source=self.name, root=self._root, most=MAX_ENTRIES)
+
+    def _refuse_bare(self, listing: Listing, diary: Diary) -> None:
+        """
+        Raise SourceError for a folder without any entry that had some: a mount point without its share.
+
+        Where files are left, whoever wrote them may clear the same folder away; where we move them, `processed/` stays.
+        """
+        was = diary.filled
+        if listing.is_bare and was is not None and (self._settings.settle == "move" or was != listing.root):
+            raise SourceError("FOLDER_BARE", source=self.name, root=self._root, processed=PROCESSED)
 
     def _is_known(self, key: str, memory: Memory) -> bool:
         """Whether the ledger has it; what it had once it has for ever, so left files are asked for only once."""
@@ -174,14 +192,19 @@ class ExportFolder:
     def _list(self) -> Listing:
         outbox = self._settings.outbox
         leave_out: frozenset[str] = frozenset()
+        if outbox and Path(outbox) == self._root:
+            # Our own answers would be taken in, and moved away before the document system has them.
+            raise SourceError("OUTBOX_IS_THE_FOLDER", source=self.name, root=self._root)
         if outbox and Path(outbox).is_relative_to(self._root):
             leave_out = frozenset({Path(outbox).relative_to(self._root).as_posix()})
+        believed = self._settings.manifests == "believe"
         try:
-            return list_folder(self._root, leave_out=leave_out, check=self._check)
+            return self._away(
+                lambda: list_folder(self._root, leave_out=leave_out, check=self._check, manifests=believed)
+            )
         except OSError as cause:
             raise SourceError(
-                f"{self.name}: the folder {self._root} cannot be listed: {cause.strerror or cause}",
-                remedy="Check that the share is mounted and that the service may read it; nothing is lost meanwhile.",
+                "FOLDER_NOT_LISTED", source=self.name, root=self._root, why=cause.strerror or cause
             ) from cause
 
     def _second_glance(self, fresh: list[Group], groups: list[Group], at_rest: set[str]) -> set[str]:
@@ -205,7 +228,7 @@ class ExportFolder:
         try:
             if group.shape == "manifest":
                 return self._manifest_of(group)[0] is not None
-            return all(looks_whole(self._root, one) for one in group.files)
+            return self._away(lambda: all(looks_whole(self._root, one, self._check) for one in group.files))
         except OSError:
             return False
 
@@ -219,6 +242,8 @@ class ExportFolder:
         now: datetime,
     ) -> tuple[Why, ...] | None:
         """Return None while the thing is to be waited for, else what is to be said of it."""
+        if group.is_partial:
+            return None
         if any(one.size == 0 for one in group.files) and not group.is_marked:
             return None
         if group.shape != "manifest":
@@ -234,7 +259,7 @@ class ExportFolder:
         wrong = [
             one.name
             for one in manifest.files
-            if one.name in names and one.sha256 is not None and self._digest(names[one.name]) != one.sha256
+            if one.name in names and one.sha256 is not None and self._digests.of(names[one.name]) != one.sha256
         ]
         proven = all(one.sha256 is not None for one in manifest.files)
         if not missing and not wrong:
@@ -250,7 +275,7 @@ class ExportFolder:
         if group.manifest is None:
             return None, (Why("MANIFEST_INVALID", "only manifest.json is read"),)
         data = bytearray()
-        for chunk in read_plain(self._root, group.manifest.path):
+        for chunk in self._pieces(group.manifest):
             data += chunk
             if len(data) > MAX_MANIFEST_OCTETS:
                 break
@@ -259,63 +284,48 @@ class ExportFolder:
         except ManifestInvalid as cause:
             return None, (Why("MANIFEST_INVALID", str(cause)),)
 
-    # Digests and keys.
-
     def _key(self, group: Group) -> str:
         """Return path and digest: a lone file's own, a group's over the names and digests of its files."""
         if group.shape in ("edxml", "lone"):
-            digest = self._digest(group.files[0])
+            digest = self._digests.of(group.files[0])
         else:
-            lines = [f"{inside(group, one)}\0{self._digest(one)}\n" for one in group.files]
+            lines = [f"{inside(group, one)}\0{self._digests.of(one)}\n" for one in group.files]
             digest = hashlib.sha256("".join(sorted(lines)).encode("utf-8", "replace")).hexdigest()
         return f"{group.label}@{digest}"
 
-    def _digest(self, file: FoundFile) -> str:
-        """Return the SHA-256 of a file, from memory if nothing about the file has changed; OSError if unreadable."""
-        stamp = (file.size, file.modified_ns, file.changed_ns, file.inode)
-        known = self._digests.get(file.path)
-        if known is not None and known[:4] == stamp:
-            return known[4]
-        digest, size = hashlib.sha256(), 0
-        for chunk in read_plain(self._root, file.path):
-            self._check()
-            digest.update(chunk)
-            size += len(chunk)
-        if size != file.size:
-            raise OSError(f"{file.label} changes while it is read")
-        self._digests[file.path] = (*stamp, digest.hexdigest())
-        return digest.hexdigest()
+    # Errands: nothing else here touches the folder.
 
-    def _load_digests(self, memory: Memory) -> None:
-        """Take over what an earlier process knew: with `leave`, years of files would be read anew at each start."""
-        if self._digests or self._settings.settle != "leave":
-            return
+    def _away(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns; SourceError when the look is to end, or the folder does not answer."""
+        self._moved_at = time.monotonic()
         try:
-            raw = json.loads(memory.get(_DIGESTS) or "{}")
-            self._digests = {
-                str(path): (int(one[0]), int(one[1]), int(one[2]), int(one[3]), str(one[4]))
-                for path, one in raw.items()
-            }
-        except (ValueError, TypeError, LookupError, AttributeError):
-            self._digests = {}
+            return self._errands.send(work, self._watch)
+        except StillOut as cause:
+            raise SourceError("FOLDER_STILL_HANGS", source=self.name, root=self._root) from cause
 
-    def _save_digests(self, memory: Memory, listing: Listing) -> None:
-        there = {one.path for group in listing.groups for one in group.files}
-        if listing.complete:
-            self._digests = {path: known for path, known in self._digests.items() if path in there}
-        if self._settings.settle == "leave":
-            text = json.dumps(self._digests, separators=(",", ":"), sort_keys=True)
-            if text != (memory.get(_DIGESTS) or "{}"):
-                memory.put(_DIGESTS, text)
+    def _pieces(self, file: FoundFile) -> Iterator[bytes]:
+        """Yield the bytes of a file; OSError when it cannot be read, SourceError when the look is to end."""
+        pieces = read_plain(self._root, file.path)
+        while (piece := self._away(lambda: next(pieces, None))) is not None:
+            self._check()
+            yield piece
+
+    def _watch(self) -> None:
+        """Raise SourceError when whoever waits for an errand should wait no longer."""
+        self._end_if_closed()
+        if time.monotonic() - self._moved_at > STANDSTILL_SECONDS:
+            raise SourceError("FOLDER_HANGS", source=self.name, root=self._root, seconds=round(STANDSTILL_SECONDS))
+
+    def _end_if_closed(self) -> None:
+        if self._closing.is_set():
+            raise SourceError("SOURCE_CLOSED", source=self.name)
 
     def _check(self) -> None:
-        if self._closing.is_set():
-            raise SourceError(f"{self.name}: closed meanwhile", remedy="Nothing needs to be done.")
+        """Note that the folder answers, and raise SourceError when the look is to end."""
+        self._moved_at = time.monotonic()
+        self._end_if_closed()
         if time.monotonic() > self._until:
-            raise SourceError(
-                f"{self.name}: the look took longer than {self._settings.look_timeout_seconds} seconds",
-                remedy="The next look goes on; if it happens again, look into the share's speed.",
-            )
+            raise SourceError("FOLDER_LOOK_TOO_LONG", source=self.name, seconds=self._settings.look_timeout_seconds)
 
     # Settling.
 
@@ -330,11 +340,14 @@ class ExportFolder:
         if self._settings.settle != "move" or is_large(group):
             return
         try:
-            put_aside(self._root, group)
+            self._away(lambda: put_aside(self._root, group))
         except OSError as cause:
             raise SourceError(
-                f"{self.name}: {group.label} could not be moved to {PROCESSED}/: {cause.strerror or cause}",
-                remedy='Let the service write in the folder, or write settle = "leave".',
+                "FOLDER_ITEM_NOT_MOVED",
+                source=self.name,
+                label=group.label,
+                processed=PROCESSED,
+                why=cause.strerror or cause,
             ) from cause
 
     def _remark(self, code: str, detail: str) -> None:

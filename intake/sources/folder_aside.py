@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
-from intake.sources.folder_listing import PROCESSED, Group
+from intake.sources.folder_found import PROCESSED, Group, is_litter, numbered
 
 # How often one name may stand in `processed/`: more would be a loop of ours.
 MOST_OF_ONE_NAME = 10_000
@@ -29,14 +29,16 @@ def _is_unchanged(root: Path, group: Group) -> bool:
     """Whether each file is the one that was read, as far as it is still there, and a folder holds nothing new."""
     if group.place is not None:
         below = [path for path in (root / group.place).rglob("*") if not path.is_dir()]
-        if sum(1 for path in below if not path.name.startswith(".")) > len(group.files):
+        if sum(1 for path in below if not is_litter(path.name)) > len(group.files):
             return False
     for one in group.files:
         try:
             status = (root / one.path).lstat()
         except FileNotFoundError:
             continue
-        if (status.st_size, status.st_mtime_ns) != (one.size, one.modified_ns):
+        # Size and time can be set as they were; the inode and its change time cannot.
+        now = (status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
+        if now != (one.size, one.modified_ns, one.changed_ns, one.inode):
             return False
     return True
 
@@ -46,7 +48,7 @@ def _move(root: Path, path: str) -> None:
     source, target = root / path, root / PROCESSED / path
     target.parent.mkdir(parents=True, exist_ok=True)
     for number in range(1, MOST_OF_ONE_NAME):
-        free = target if number == 1 else target.with_name(_numbered(target.name, number))
+        free = target if number == 1 else target.with_name(numbered(target.name, number))
         is_folder = source.is_dir()
         try:
             # The name is reserved first, since a rename writes over what is there.
@@ -66,9 +68,3 @@ def _move(root: Path, path: str) -> None:
             raise
         return
     raise FileExistsError(f"too many files named {target.name}")
-
-
-def _numbered(name: str, number: int) -> str:
-    """Return `phieu (2).pdf` for `phieu.pdf`: the number stands before the last ending."""
-    path = PurePosixPath(name)
-    return f"{path.stem} ({number}){path.suffix}"

@@ -6,11 +6,11 @@ import hashlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path, PurePosixPath
+from pathlib import PurePosixPath
 
 from intake.ports import ByteSink, SourceError, Stored
 from intake.sources.bundles import BundleFile, ContentChanged, write_bundle
-from intake.sources.folder_listing import FoundFile, Group, read_plain
+from intake.sources.folder_found import FoundFile, Group
 from intake.sources.folder_moment import Sighting, moment_of
 from intake.sources.manifest import Manifest
 from intake.sources.system_clock import clock_state
@@ -25,13 +25,12 @@ class Reading:
     """
     How a look reads the folder: `digest` is a file's SHA-256 as listed (OSError when it changes while it is read).
 
-    `check` is called between pieces and may raise SourceError to end the look.
+    `pieces` yields a file's bytes; OSError when it cannot be read, SourceError when the look is to end.
     """
 
     name: str
-    root: Path
     digest: Callable[[FoundFile], str]
-    check: Callable[[], None]
+    pieces: Callable[[FoundFile], Iterator[bytes]]
 
 
 class FolderItem:
@@ -67,14 +66,10 @@ class FolderItem:
         try:
             self._write(into)
         except ContentChanged as cause:
-            raise SourceError(
-                f"{self._reading.name}: {cause} changed while it was read",
-                remedy="The next look brings it once it is at rest.",
-            ) from cause
+            raise SourceError("FOLDER_ITEM_CHANGING", source=self._reading.name, what=cause) from cause
         except OSError as cause:
             raise SourceError(
-                f"{self._reading.name}: {self._group.label} cannot be read: {cause.strerror or cause}",
-                remedy="Check that the service may read it and that the share is well; the next look tries again.",
+                "FOLDER_ITEM_NOT_READ", source=self._reading.name, label=self._group.label, why=cause.strerror or cause
             ) from cause
 
     def _write(self, into: ByteSink) -> None:
@@ -101,12 +96,7 @@ class FolderItem:
         )
 
     def _chunks(self, one: FoundFile) -> Callable[[], Iterator[bytes]]:
-        def read() -> Iterator[bytes]:
-            for chunk in read_plain(self._reading.root, one.path):
-                self._reading.check()
-                yield chunk
-
-        return read
+        return lambda: self._reading.pieces(one)
 
     def arrival(self, stored: Stored, seen_at: datetime) -> Arrival:
         """

@@ -2,187 +2,69 @@
 
 from __future__ import annotations
 
+import errno
 import os
-import re
 import stat
-import unicodedata
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
-from intake.sources.manifest import MANIFEST_NAME, OTHER_MANIFEST_NAMES
-
-PROCESSED = "processed"
-QUARANTINE = "quarantine"
+from intake.sources.folder_found import (
+    PROCESSED,
+    QUARANTINE,
+    FoundFile,
+    Group,
+    Listing,
+    Shape,
+    is_ignored,
+    is_systems_place,
+    nfc,
+    numbered,
+)
+from intake.sources.manifest import OTHER_MANIFEST_NAMES
+from intake.steps.bundle import MANIFEST_NAME, own_manifest
 
 # A store directory is some levels deep (year, month, document); a tree without end is a loop or an attack.
 MAX_DEPTH = 16
 
-# One look may meet an archive of years; beyond this the oldest names come first and the rest at later looks.
+# One look may meet an archive of years. What lies beyond this is not seen, which is trouble and never silence.
 MAX_ENTRIES = 200_000
 
-READ_OCTETS = 256 * 1024
-
-_UNFINISHED_ENDINGS = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".swp")
-_LITTER = frozenset({"thumbs.db", "desktop.ini"})
-# Where the system itself puts packages and document folders: at the top, or below year and month as the national axis'
-# own client stores them (`xml/2019/09/<id>.edxml`). Deeper lie a document's files, which its sender made.
-_STORE = re.compile(r"(?:xml/)?(?:\d{4}/(?:0?[1-9]|1[0-2])(?:/\d{1,2})?)?", re.IGNORECASE)
 _MARKER = ".done"
 
-Shape = Literal["edxml", "lone", "bare", "manifest"]
 
-
-class NotPlain(OSError):
-    """Something that is not a plain file, or no longer one: never read."""
-
-
-@dataclass(frozen=True, slots=True)
-class FoundFile:
+def list_folder(root: Path, *, leave_out: frozenset[str], check: Callable[[], None], manifests: bool = True) -> Listing:
     """
-    A plain file as listed: its real path relative to the folder, the same in NFC, and what `lstat` said.
-
-    `changed_ns` is the inode's change time, which no `touch` can set.
-    """
-
-    path: str
-    label: str
-    size: int
-    modified_ns: int
-    changed_ns: int
-    inode: int
-
-    @property
-    def modified_at(self) -> datetime:
-        """The file's own time, UTC."""
-        return datetime.fromtimestamp(self.modified_ns / 1e9, UTC)
-
-    @property
-    def changed_at(self) -> datetime:
-        """When the inode last changed (content, name on many systems, rights), UTC."""
-        return datetime.fromtimestamp(self.changed_ns / 1e9, UTC)
-
-    @property
-    def print(self) -> tuple[str, int, int]:
-        """What must be equal over two looks for the file to be at rest."""
-        return (self.label, self.size, self.modified_ns)
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """
-    Files that make one delivery; `label` names it: a file's path, or the folder's for a manifest folder.
-
-    `place` is the real path that is moved as a whole for a manifest folder, else None (the files are moved one
-    by one, with `markers`). `base` is what the files' names are relative to. `is_marked`: a `.done` marker says it is
-    finished. `is_systems_own`: by its place and shape it is a package or a manifest that the document system wrote
-    itself; anything else may be an attachment, and every word in it the sender's.
-    """
-
-    shape: Shape
-    label: str
-    base: str
-    files: tuple[FoundFile, ...]
-    place: str | None = None
-    manifest: FoundFile | None = None
-    markers: tuple[str, ...] = ()
-    is_marked: bool = False
-    awaits_content: bool = False
-    is_systems_own: bool = False
-
-    @property
-    def print(self) -> str:
-        """What must be equal over two looks, as text."""
-        return ";".join(f"{label}:{size}:{modified}" for label, size, modified in (one.print for one in self.files))
-
-    @property
-    def mark(self) -> str:
-        """What tells it from the other groups of a listing; a real path, which may be no UTF-8."""
-        return self.place if self.place is not None else self.files[-1].path
-
-    @property
-    def octets(self) -> int:
-        """All its files together."""
-        return sum(one.size for one in self.files)
-
-    @property
-    def modified_at(self) -> datetime:
-        """The newest time of its files: when the last piece was there."""
-        return max(one.modified_at for one in self.files)
-
-    @property
-    def changed_at(self) -> datetime:
-        """The newest change time of its files' inodes."""
-        return max(one.changed_at for one in self.files)
-
-
-@dataclass(slots=True)
-class Listing:
-    """Everything one walk found; `root` names the folder's inode, so that a lost mount is not taken for emptiness."""
-
-    root: str
-    groups: list[Group] = field(default_factory=list)
-    rejected: list[str] = field(default_factory=list)
-    unreadable: list[str] = field(default_factory=list)
-
-    @property
-    def complete(self) -> bool:
-        """Whether nothing was left out, so that what is not listed was not there."""
-        return not self.unreadable
-
-
-def list_folder(root: Path, *, leave_out: frozenset[str], check: Callable[[], None]) -> Listing:
-    """
-    Walk `root` without following any link; OSError when the folder itself cannot be listed.
+    Walk `root` without following any link; OSError when the folder itself cannot be listed, or is another at the end.
 
     Left out: `processed/`, `quarantine/` and `leave_out` (relative paths), dot files, and what is still being written
-    by its name (`*.part`, `*.tmp`, `~$*`, …). `check` is called for each entry and may raise to end the walk.
+    by its name (`*.part`, `*.tmp`, `~$*`, …). `check` is called for each entry and may raise to end the walk. Without
+    `manifests` a file called manifest.json is a document like any other.
     """
-    status = root.stat()
-    if not stat.S_ISDIR(status.st_mode):
-        raise NotADirectoryError(f"{root} is not a folder")
-    listing = Listing(f"{status.st_dev}:{status.st_ino}")
-    walk = _Walk(root, leave_out | {PROCESSED, QUARANTINE}, check, listing)
+    listing = Listing(_identity(root))
+    walk = _Walk(root, leave_out | {PROCESSED, QUARANTINE}, check, listing, manifests=manifests)
     walk.folder("", 0)
+    if _identity(root) != listing.root:
+        # A share that went away during the walk: its files are missing from this listing and were never gone.
+        raise OSError(errno.ESTALE, "the folder was mounted or unmounted meanwhile")
     listing.groups.sort(key=lambda group: (group.modified_at, group.label))
     return listing
 
 
-def read_plain(root: Path, path: str) -> Iterator[bytes]:
-    """
-    Yield the bytes of the plain file at `path` below `root`; no link is followed on any step of the way.
-
-    Raises NotPlain when something else stands there now, OSError when it cannot be read.
-    """
-    handle = _open_beneath(root, path)
-    with os.fdopen(handle, "rb", buffering=0) as file:
-        while chunk := file.read(READ_OCTETS):
-            yield chunk
-
-
-def is_ignored(name: str) -> bool:
-    """Whether a name says that the thing is hidden, unfinished or litter."""
-    lower = name.lower()
-    return lower.startswith((".", "~$")) or lower.endswith(_UNFINISHED_ENDINGS) or lower in _LITTER
-
-
-def is_systems_place(folder: str) -> bool:
-    """Whether `folder` (relative, "" for the top) is where the document system itself puts packages and documents."""
-    return _STORE.fullmatch(f"{folder}/" if folder == "xml" else folder) is not None
-
-
-def nfc(text: str) -> str:
-    """Return a path as a label: NFC, with bytes that are no UTF-8 shown as replacement characters."""
-    return unicodedata.normalize("NFC", text.encode("utf-8", "surrogateescape").decode("utf-8", "replace"))
+def _identity(root: Path) -> str:
+    status = root.stat()
+    if not stat.S_ISDIR(status.st_mode):
+        raise NotADirectoryError(errno.ENOTDIR, "not a folder")
+    return f"{status.st_dev}:{status.st_ino}"
 
 
 class _Walk:
     """One walk over the folder."""
 
-    def __init__(self, root: Path, leave_out: frozenset[str], check: Callable[[], None], listing: Listing) -> None:
+    def __init__(
+        self, root: Path, leave_out: frozenset[str], check: Callable[[], None], listing: Listing, *, manifests: bool
+    ) -> None:
         self._root = root
+        self._manifests = manifests
         self._leave_out = leave_out
         self._check = check
         self._listing = listing
@@ -192,7 +74,7 @@ class _Walk:
         """List one folder and those below it; a folder with a manifest becomes one group."""
         entries = self._entries(path, depth)
         names = {nfc(name).lower() for name, is_folder in entries if not is_folder}
-        if path and names & ({MANIFEST_NAME} | OTHER_MANIFEST_NAMES):
+        if path and self._manifests and names & ({MANIFEST_NAME} | OTHER_MANIFEST_NAMES):
             self._manifest_folder(path, depth, entries)
             return
         files = {}
@@ -218,10 +100,10 @@ class _Walk:
         taken: set[str] = set()
         for found in files.values():
             if found.label.lower().endswith(".p7s"):
-                content = by_label.get(found.label.lower()[: -len(".p7s")])
-                if content:
-                    taken.update((found.path, content[0].path))
-                    self._group("bare", path, (content[0], found), markers)
+                content = _signed_by(found, by_label.get(found.label.lower()[: -len(".p7s")], []))
+                if content is not None:
+                    taken.update((found.path, content.path))
+                    self._group("bare", path, (content, found), markers)
         for found in files.values():
             if found.path in taken:
                 continue
@@ -234,14 +116,24 @@ class _Walk:
     def _lonely_signature(self, path: str, found: FoundFile, markers: dict[str, str]) -> None:
         """Pair a signature that came late with its document, which has been taken and moved meanwhile."""
         stem = found.path[: -len(".p7s")]
-        try:
-            content = self._look_at(f"{PROCESSED}/{stem}", nfc(stem))
-        except OSError:
-            content = None
+        content = self._taken_last(stem)
         if content is not None:
             self._group("bare", path, (content, found), markers)
         else:
             self._group("lone", path, (found,), markers, awaits_content=True)
+
+    def _taken_last(self, stem: str) -> FoundFile | None:
+        """Return what was taken last under this name: of several below `processed/` the one with the highest number."""
+        folder, _, name = stem.rpartition("/")
+        last: FoundFile | None = None
+        for number in range(1, MAX_ENTRIES):
+            moved = name if number == 1 else numbered(name, number)
+            try:
+                there = self._look_at("/".join(filter(None, (PROCESSED, folder, moved))), nfc(stem))
+            except OSError:
+                break
+            last = there or last
+        return last
 
     def _group(
         self,
@@ -271,6 +163,7 @@ class _Walk:
         """Take everything below a folder that has a manifest as one group."""
         files: list[FoundFile] = []
         is_marked = False
+        unreadable = len(self._listing.unreadable)
         open_folders = [(path, depth, entries)]
         while open_folders:
             here, level, inside = open_folders.pop()
@@ -285,8 +178,8 @@ class _Walk:
                 elif (found := self._file(below)) is not None:
                     files.append(found)
         files.sort(key=lambda one: one.label)
-        own = {one.label.rsplit("/", 1)[-1].lower(): one for one in files if one.path.count("/") == path.count("/") + 1}
-        manifest = own.get(MANIFEST_NAME)
+        beside = {one.label.rsplit("/", 1)[-1]: one for one in files if one.path.count("/") == path.count("/") + 1}
+        manifest = beside.get(own_manifest(beside) or "")
         if files:
             self._listing.groups.append(
                 Group(
@@ -298,6 +191,7 @@ class _Walk:
                     manifest=manifest,
                     is_marked=is_marked,
                     is_systems_own=manifest is not None and is_systems_place(nfc(path).rpartition("/")[0]),
+                    is_partial=len(self._listing.unreadable) > unreadable,
                 )
             )
 
@@ -313,19 +207,30 @@ class _Walk:
                     self._check()
                     self._count += 1
                     if self._count > MAX_ENTRIES:
+                        self._listing.is_cut_short = True
                         self._listing.unreadable.append(nfc(path))
                         break
-                    if entry.is_dir(follow_symlinks=False):
-                        found.append((entry.name, True))
-                    elif entry.is_file(follow_symlinks=False):
-                        found.append((entry.name, False))
-                    elif not is_ignored(entry.name):
-                        self._listing.rejected.append(nfc(f"{path}/{entry.name}" if path else entry.name))
+                    self._entry(entry, path, found)
         except OSError:
             if not path:
                 raise
             self._listing.unreadable.append(nfc(path))
+        if not path:
+            self._listing.is_bare = self._count == 0
         return sorted(found)
+
+    def _entry(self, entry: os.DirEntry[str], path: str, found: list[tuple[str, bool]]) -> None:
+        """Note one entry; one that cannot be looked at (a stale handle) does not stop those beside it."""
+        below = f"{path}/{entry.name}" if path else entry.name
+        try:
+            if entry.is_dir(follow_symlinks=False):
+                found.append((entry.name, True))
+            elif entry.is_file(follow_symlinks=False):
+                found.append((entry.name, False))
+            elif not is_ignored(entry.name):
+                self._listing.rejected.append(nfc(below))
+        except OSError:
+            self._listing.unreadable.append(nfc(below))
 
     def _file(self, path: str) -> FoundFile | None:
         try:
@@ -343,19 +248,8 @@ class _Walk:
         return FoundFile(path, label, status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino)
 
 
-def _open_beneath(root: Path, path: str) -> int:
-    """Open a plain file for reading, step by step without following links, and without waiting on a pipe."""
-    steps = path.split("/")
-    handle = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        for step in steps[:-1]:
-            below = os.open(step, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=handle)
-            os.close(handle)
-            handle = below
-        file = os.open(steps[-1], os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=handle)
-    finally:
-        os.close(handle)
-    if not stat.S_ISREG(os.fstat(file).st_mode):
-        os.close(file)
-        raise NotPlain(f"{path} is not a plain file")
-    return file
+def _signed_by(signature: FoundFile, candidates: list[FoundFile]) -> FoundFile | None:
+    """Return the file that a `.p7s` lies beside: its very name first, then in NFC, then whatever the case."""
+    path, label = signature.path[: -len(".p7s")], signature.label[: -len(".p7s")]
+    ranked = sorted(candidates, key=lambda one: (one.path != path, one.label != label, one.path))
+    return ranked[0] if ranked else None

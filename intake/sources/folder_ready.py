@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 
-from intake.sources.folder_listing import FoundFile, read_plain
+from intake.sources.folder_found import FoundFile
+from intake.sources.folder_reading import read_plain
 
 # Where a PDF, a ZIP and an XML document have their end: a ZIP's may be followed by a comment of 65,535 octets.
 TAIL_OCTETS = 70_000
@@ -16,16 +18,18 @@ LARGEST_GUESSED_OCTETS = 200 * 1000 * 1000
 _XML_END = re.compile(rb"</(?:[\w.-]+:)?edxml\s*>\s*\Z", re.IGNORECASE)
 
 
-def looks_whole(root: Path, file: FoundFile) -> bool:
+def looks_whole(root: Path, file: FoundFile, check: Callable[[], None]) -> bool:
     """
     Say whether the file ends as its kind must end: PDF, ZIP (Office files), edXML, or a DER signature.
 
-    False for any other kind, which says nothing against it. OSError when it cannot be read.
+    False for any other kind, which says nothing against it. OSError when it cannot be read. `check` is called for
+    each piece and may raise to end the reading.
     """
     if file.size == 0 or file.size > LARGEST_GUESSED_OCTETS:
         return False
     head, tail, size = b"", b"", 0
     for chunk in read_plain(root, file.path):
+        check()
         head = head or chunk[:16]
         tail = (tail + chunk)[-TAIL_OCTETS:]
         size += len(chunk)

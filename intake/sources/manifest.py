@@ -10,8 +10,6 @@ from datetime import UTC, datetime
 # A manifest names a handful of files; one of a megabyte is something else.
 MAX_MANIFEST_OCTETS = 1024 * 1024
 
-MANIFEST_NAME = "manifest.json"
-
 # Names of manifests that are recognised but not read: their folders are brought with MANIFEST_INVALID.
 OTHER_MANIFEST_NAMES = frozenset({"manifest.yaml", "manifest.yml", "manifest.toml"})
 
@@ -58,8 +56,11 @@ def read_manifest(data: bytes) -> Manifest:
         if not isinstance(entry, dict) or not isinstance(entry.get("name"), str):
             raise ManifestInvalid("a file without a name")
         name = unicodedata.normalize("NFC", entry["name"].replace("\\", "/"))
-        if not name or name.startswith("/") or {"", ".", ".."} & set(name.split("/")) or "\0" in name:
+        if not name or name.startswith("/") or {"", ".", ".."} & set(name.split("/")):
             raise ManifestInvalid("a name that leads out of the folder")
+        if any(letter == "\0" or unicodedata.category(letter) == "Cs" for letter in name):
+            # JSON can spell what no database can keep: NUL, and half a character.
+            raise ManifestInvalid("a name that is no text")
         digest = entry.get("sha256")
         if digest is not None and not _is_digest(digest):
             raise ManifestInvalid("a sha256 that is none")

@@ -8,7 +8,7 @@ import json
 import struct
 import unicodedata
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Literal
@@ -33,6 +33,16 @@ _OPERATIONS: dict[str, Operation] = {"new": "new", "revoke": "revoke", "update":
 class _Manifest:
     facts: BundleFacts
     names: tuple[str, ...]
+
+
+def own_manifest(names: Iterable[str]) -> str | None:
+    """
+    Return which of a folder's files (names relative to it) is its own manifest, whatever its case; None: none is.
+
+    Only what lies beside the documents can be: one further down came out of an attachment, and is its sender's.
+    """
+    found = sorted((one for one in names if one.lower() == MANIFEST_NAME), key=lambda one: one != MANIFEST_NAME)
+    return found[0] if found else None
 
 
 def is_bundle(data: bytes) -> bool:
@@ -84,7 +94,7 @@ def unpack_files(files: Mapping[str, bytes], name: str, open_files: Open) -> Unp
     lines = [f"{hashlib.sha256(files[one]).hexdigest()}  {one}\n" for one in sorted(files)]
     digest = hashlib.sha256("".join(lines).encode("utf-8", "surrogateescape")).hexdigest()
     size = sum(len(content) for content in files.values())
-    shape: Literal["manifest", "bare"] = "manifest" if MANIFEST_NAME in files else "bare"
+    shape: Literal["manifest", "bare"] = "manifest" if own_manifest(files) is not None else "bare"
     return _from_files(dict(files), name, digest, size, open_files, [], {}, shape, name)
 
 
@@ -100,7 +110,7 @@ def _from_files(
     path: str,
 ) -> Unpacked:
     manifest: _Manifest | None = None
-    manifest_name = next((one for one in files if one.rpartition("/")[2] == MANIFEST_NAME), None)
+    manifest_name = own_manifest(files)
     if shape == "manifest" and manifest_name is not None:
         manifest = _read_manifest(files[manifest_name], path, problems)
     roles = {one.name: one for one in manifest.facts.files} if manifest is not None else {}
