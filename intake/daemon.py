@@ -31,6 +31,10 @@ log = structlog.get_logger()
 TAKE_IN_EVERY_SECONDS = 2
 LETTERS_EVERY_SECONDS = 5
 UPKEEP_EVERY_SECONDS = 10
+# The clock of the wall, by which jobs are planned, is held against one that nobody can set; what differs more than
+# this since the last look was no slow correction but a jump.
+CLOCK_WATCH_SECONDS = 5.0
+JUMP_SECONDS = 2.0
 # A holder that has not said so for this long has lost its lease; three missed heartbeats and a slow disk fit in.
 LEASE_TTL = timedelta(seconds=60)
 
@@ -76,11 +80,11 @@ class Daemon:
         scheduler = self._schedule(looks, lease if polls else None)
         self._listen_to_signals()
         scheduler.start()
-        if started is not None:
-            started()
-        log.info("started", host=socket.gethostname(), pid=os.getpid(), sources=[one.source.name for one in looks])
         try:
-            self.stopping.wait()
+            if started is not None:
+                started()
+            log.info("started", host=socket.gethostname(), pid=os.getpid(), sources=[one.source.name for one in looks])
+            self._wait(scheduler)
         finally:
             log.info("stopping")
             for look in looks:
@@ -96,10 +100,27 @@ class Daemon:
         """Ask the daemon to finish the step in hand and end."""
         self.stopping.set()
 
+    def _wait(self, scheduler: BackgroundScheduler) -> None:
+        """
+        Wait for the end; meanwhile watch the clock.
+
+        Jobs are planned by the wall's clock: set back by a day it would leave them all standing for a day, as a
+        machine does whose hardware clock ran on local time until the network was there.
+        """
+        wall, steady = time.time(), time.monotonic()
+        while not self.stopping.wait(CLOCK_WATCH_SECONDS):
+            was_wall, was_steady = wall, steady
+            wall, steady = time.time(), time.monotonic()
+            jump = (wall - was_wall) - (steady - was_steady)
+            if abs(jump) > JUMP_SECONDS:
+                log.warning("clock_jumped", seconds=round(jump))
+                for job in scheduler.get_jobs():
+                    job.modify(next_run_time=datetime.now(UTC))
+
     def _schedule(self, looks: list[Look], lease: Lease | None) -> BackgroundScheduler:
         # One thread for each job: a hung source then blocks nobody else's.
         scheduler = BackgroundScheduler(
-            executors={"default": ThreadPoolExecutor(len(looks) + 4)},
+            executors={"default": ThreadPoolExecutor(len(looks) + 5)},
             job_defaults={"coalesce": True, "max_instances": 1, "misfire_grace_time": None},
             timezone=UTC,
         )
@@ -113,6 +134,8 @@ class Daemon:
         if lease is not None:
             scheduler.add_job(self._letters, "interval", seconds=LETTERS_EVERY_SECONDS, next_run_time=now, id="letters")
             scheduler.add_job(self._upkeep, "interval", args=[lease, looks], seconds=UPKEEP_EVERY_SECONDS, id="upkeep")
+            if self.office.scanner is not None:
+                scheduler.add_job(self._rescan, "interval", seconds=UPKEEP_EVERY_SECONDS, id="rescan")
             if self.office.settings.trust.fetch_hosts:
                 scheduler.add_job(self._fetch, "interval", hours=FETCH_EVERY_HOURS, next_run_time=now, id="fetch")
         return scheduler
@@ -168,6 +191,15 @@ class Daemon:
         except Exception:  # As above: the lists that are there stay, and doctor tells their age.
             log.exception("fetch_crashed")
 
+    def _rescan(self) -> None:
+        """Ask the scanner again when it has learnt; one that is away or slow holds up neither lease nor alarms."""
+        try:
+            rescan_quarantine(self.office)
+        except OfficeError as error:
+            log.error("rescan_failed", why=str(error), remedy=error.remedy)
+        except Exception:  # As above: what lies in quarantine stays there.
+            log.exception("rescan_crashed")
+
     def _upkeep(self, lease: Lease, looks: list[Look]) -> None:
         """Keep the lease, end looks that hang, and watch the disk."""
         try:
@@ -184,12 +216,17 @@ class Daemon:
             if look.began is not None and now - look.began > look.limit_seconds:
                 log.error("look_hangs", source=look.source.name, seconds=round(now - look.began))
                 look.source.close()
-        try:
-            rescan_quarantine(self.office)
-            Accounts(self.office.database).forget_old_failures(self.office.clock())
-            check_disk(self.office)
-        except OfficeError as error:
-            log.error("upkeep", why=str(error), remedy=error.remedy)
+        for step in (self._check_disk, self._tidy):
+            try:
+                step()
+            except OfficeError as error:
+                log.error("upkeep", why=str(error), remedy=error.remedy)
+
+    def _check_disk(self) -> None:
+        check_disk(self.office)
+
+    def _tidy(self) -> None:
+        Accounts(self.office.database).forget_old_failures(self.office.clock())
 
 
 def _every(office: Office, name: str) -> int:

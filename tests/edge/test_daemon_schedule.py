@@ -13,15 +13,18 @@ from pathlib import Path
 
 import msgspec
 import pytest
+import time_machine
+from structlog.testing import capture_logs
 
 from config.errors import OfficeError
 from config.isolation import Workers
-from config.settings import ImapSource
+from config.settings import ImapSource, MalwareTable
 from intake import daemon as daemon_module
 from intake.daemon import Daemon
 from intake.flow import acknowledge, receive
 from intake.once import run_once
 from intake.ports import CarryResult, Memory, SourceError
+from intake.scanner import Scanner
 from storage.audit import audit
 from storage.records import LetterState, State
 from tests.makers import IN_TIME
@@ -160,7 +163,56 @@ def test_a_fault_of_ours_in_one_look_does_not_end_the_schedule(
         until(lambda: mailbox.begun >= 2 and filed(daemon) == 1)
 
 
+def test_a_scanner_that_is_away_silences_no_alarm(
+    strange: tuple[Daemon, StrangeMailbox], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk is below its floor and clamd answers nothing: the alarm about the disk is given all the same."""
+    daemon, _ = strange
+    settings = daemon.office.settings
+    low = msgspec.structs.replace(settings, disk=msgspec.structs.replace(settings.disk, floor_mib=10**9))
+    away = Scanner(MalwareTable(clamd_host="127.0.0.1", clamd_port=1, timeout_seconds=1))
+    daemon.office = replace(daemon.office, settings=low, scanner=away)
+
+    with capture_logs() as said, running(daemon):
+        until(lambda: any(one["event"] == "rescan_failed" for one in said))
+        until(lambda: any(one["event"] == "upkeep" and "below the floor" in one["why"] for one in said))
+
+
+def test_a_console_that_cannot_listen_leaves_nothing_running(strange: tuple[Daemon, StrangeMailbox]) -> None:
+    """Its port is taken: the daemon ends in those words, with its jobs ended and its lease given back."""
+
+    def refuse() -> None:
+        raise OfficeError("the console cannot listen", remedy="Choose another port.")
+
+    daemon, mailbox = strange
+
+    with pytest.raises(OfficeError, match="cannot listen"):
+        daemon.run(started=refuse)
+
+    begun = mailbox.begun
+    time.sleep(1.5)
+    assert mailbox.begun == begun
+    with running(Daemon(daemon.office)):
+        until(lambda: mailbox.begun > begun)
+
+
 # The clock ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("jump", [timedelta(days=-1), timedelta(days=1)])
+def test_a_clock_that_is_set_leaves_no_job_standing(
+    strange: tuple[Daemon, StrangeMailbox], monkeypatch: pytest.MonkeyPatch, jump: timedelta
+) -> None:
+    """The machine's clock is set by a day while the daemon runs: it looks, takes in and answers as before."""
+    monkeypatch.setattr(daemon_module, "CLOCK_WATCH_SECONDS", 0.2)
+    daemon, mailbox = strange
+
+    with running(daemon):
+        until(lambda: mailbox.begun >= 2 and filed(daemon) == 1)
+        with time_machine.travel(datetime.now(UTC) + jump, tick=True):
+            begun = mailbox.begun
+            mailbox.put(a_mail(a_signed_form()))
+            until(lambda: mailbox.begun >= begun + 3 and filed(daemon) == 2)
 
 
 @dataclass
