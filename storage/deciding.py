@@ -7,7 +7,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 
 from storage.changing import change, find
 from storage.letters import drafts_of, note_bounce
@@ -19,6 +19,10 @@ from storage.standing import Standing, StandingRule
 from storage.tables import answers, approvals, files, flaws, receipt_counters
 from storage.types import label
 from storage.versions import succession
+
+# Made once: building a statement costs more than running it.
+_LAST_NUMBER = select(receipt_counters.c.last).where(receipt_counters.c.prefix == bindparam("the_prefix"))
+_TAKE_NUMBER = update(receipt_counters).where(receipt_counters.c.prefix == bindparam("the_prefix"))
 
 WriteLetters = Callable[[Receipt], Sequence[LetterDraft]]
 
@@ -142,12 +146,11 @@ def check_may_be(state: State, signature: str | None, agency: str | None, campai
 
 def next_number(pages: Pages, prefix: str) -> str:
     """Give the next receipt number of a campaign: no gap, since it is given in the transaction that uses it."""
-    here = receipt_counters.c.prefix == prefix
-    last = pages.connection.execute(select(receipt_counters.c.last).where(here)).scalar_one_or_none()
+    last = pages.connection.execute(_LAST_NUMBER, {"the_prefix": prefix}).scalar_one_or_none()
     if last is None:
         pages.connection.execute(insert(receipt_counters).values(prefix=prefix, last=1))
         return f"{prefix}-{1:06d}"
-    pages.connection.execute(update(receipt_counters).where(here).values(last=last + 1))
+    pages.connection.execute(_TAKE_NUMBER, {"the_prefix": prefix, "last": last + 1})
     return f"{prefix}-{last + 1:06d}"
 
 

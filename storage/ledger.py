@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, insert, or_, select, text, update
 
 from storage.acting import Acted, Asked, act, pending_of
 from storage.changing import change, find, no_such_delivery
@@ -188,8 +188,9 @@ class Ledger:
     def _claim_among_threads(self) -> Iterator[Delivery | None]:
         with self._claiming:
             with self.database.reading() as connection:
-                queue = _QUEUE.where(deliveries.c.id.not_in(self._claimed)) if self._claimed else _QUEUE
-                row = connection.execute(queue).first()
+                # The first that is not claimed is among so many and one more.
+                rows = connection.execute(_QUEUE, {"so_many": len(self._claimed) + 1})
+                row = next((one for one in rows if one.id not in self._claimed), None)
             delivery = None if row is None else delivery_of(row)
             if delivery is not None:
                 self._claimed.add(delivery.id)
@@ -210,7 +211,7 @@ class Ledger:
         with self.database.reading() as connection, connection.begin():
             connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
             while True:
-                row = connection.execute(queue).first()
+                row = connection.execute(queue, {"so_many": 1}).first()
                 if row is None:
                     yield None
                     return
@@ -476,5 +477,5 @@ _QUEUE = (
     select(deliveries)
     .where(deliveries.c.state == State.RECEIVED.value)
     .order_by(deliveries.c.attempts, deliveries.c.received_at, deliveries.c.id)
-    .limit(1)
+    .limit(bindparam("so_many", type_=Integer))
 )

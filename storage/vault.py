@@ -241,13 +241,7 @@ class FileVault(Vault):
                 sync_file(one.path)
         changed: dict[Path, None] = {}
         for one in written:
-            place = self._place(one.stored.sha256)
-            for folder in (place.parent.parent, place.parent):
-                if folder not in self._durable:
-                    folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
-                    changed |= dict.fromkeys((folder, folder.parent))
-            self._move(one, place)
-            changed[place.parent] = None
+            changed |= self._put_in_place(one)
         if not (together and sync_all(handle)):
             for folder in changed:
                 sync_folder(folder)
@@ -299,21 +293,24 @@ class FileVault(Vault):
         digest = checked_digest(sha256)
         return self.folder / digest[:2] / digest[2:4] / digest
 
-    def _prepare(self, folder: Path) -> None:
-        """Make `folder` and its parent durable, once in the life of this process."""
-        for one in (folder.parent, folder):
-            if one in self._durable:
-                continue
-            one.mkdir(exist_ok=True, mode=FOLDER_MODE)
-            sync_folder(one.parent)
-            self._durable.add(one)
-
     def _keep(self, written: _Written) -> None:
         """Put one synced temporary file in its place, and make the place durable."""
+        # All entries first, then the syncs: the first makes the file system write everything, the others find it done.
+        changed = self._put_in_place(written)
+        for folder in changed:
+            sync_folder(folder)
+        self._durable |= changed.keys()
+
+    def _put_in_place(self, written: _Written) -> dict[Path, None]:
+        """Give a synced temporary file its name; returns the folders whose entries are to be synced."""
         place = self._place(written.stored.sha256)
-        self._prepare(place.parent)
+        changed: dict[Path, None] = {place.parent: None}
+        for folder in (place.parent.parent, place.parent):
+            if folder not in self._durable:
+                folder.mkdir(exist_ok=True, mode=FOLDER_MODE)
+                changed |= dict.fromkeys((folder, folder.parent))
         self._move(written, place)
-        sync_folder(place.parent)
+        return changed
 
     def _move(self, written: _Written, place: Path) -> None:
         """Put a synced temporary file in its place, or keep the one that is there if it is intact."""
