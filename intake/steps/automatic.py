@@ -12,6 +12,8 @@ from intake.steps.unpacked import Automatic
 MAX_BOUNCED_IDS = 50
 # The text of a notice says what it is in its first lines.
 MAX_TEXT_LOOKED_AT = 20_000
+# Where a mail that calls itself automatic says so; further down it may be quoted from another.
+GREETING_CHARACTERS = 400
 
 _DAEMON = re.compile(
     r"^(mailer[-_.]?daemon|mail[-_.]?daemon|postmaster|mdaemon|bounces?|mail[-_]?delivery|delivery[-_]?agent|"
@@ -40,11 +42,12 @@ _BOUNCE_SUBJECT = re.compile(
     r"unzustellbar|onbestelbaar|não entregue|no se puede entregar|impossible de remettre|échec de (la )?remise|"
     r"non recapitabile|недоставлен|不達|エラー|配信|送信(エラー|不能)|"
     r"không (gửi|chuyển|phát) được|không thể (gửi|chuyển|phát)|thư (bị trả lại|không đến|trả lại)|"
-    r"gửi (thư )?(không thành công|thất bại)|(không|chưa) (được )?(gửi|chuyển|phát) (thành công|đến)",
+    r"gửi (thư )?(không thành công|thất bại)|(không|chưa) (được )?(gửi|chuyển|phát) (thành công|đến)|"
+    r"trạng thái (gửi|chuyển|phát) (thư|tin nhắn)",
     re.IGNORECASE,
 )
 _REPLY_SUBJECT = re.compile(
-    r"^\s*(auto(matic|mated)?[ -]?(re(ply|sponse|sponder)|response|svar)|out[ -]of[ -](the[ -])?office|"
+    r"^\s*\[?(auto(matic|mated)?[ -]?(re(ply|sponse|sponder)|response|svar)|out[ -]of[ -](the[ -])?office|"
     r"away from (my|the) (office|desk|mail)|réponse automatique|respuesta automática|automatische antwort|"
     r"(thư |mail |e-?mail )?(trả lời|phản hồi|hồi đáp) tự động|tự động (trả lời|phản hồi)|\[?auto\]?:)",
     re.IGNORECASE,
@@ -64,10 +67,29 @@ _REPORT_SUBJECT = re.compile(
     r"(aggregate|forensic) report)",
     re.IGNORECASE,
 )
+# Servers that say so report for information only: the letter is still on its way, or it has arrived.
+_DELAY_SUBJECT = re.compile(
+    r"\bdelay(s|ed)?\b|warning: (message|could not)|still (undelivered|being retried|queued)|has been frozen|"
+    r"message frozen|trì hoãn|(đang|bị) chậm",
+    re.IGNORECASE,
+)
+# A mail that calls itself automatic where a person would greet; programs that write no field of RFC 3834 do so.
+_REPLY_TEXT = re.compile(
+    r"đây là (một )?(thư|e-?mail|tin nhắn)( điện tử)?( (được )?(trả lời|phản hồi|hồi đáp|gửi|tạo))? tự động|"
+    r"(thư|e-?mail|tin nhắn) này (được|do) (hệ thống )?(gửi|trả lời|phản hồi|tạo)( ra)? tự động|"
+    r"this (e-?mail |message )?is an auto(matic|mated|-)?[ -]?(generated )?(e-?mail )?(reply|response|message)",
+    re.IGNORECASE,
+)
+# Names of pictures, cards and keys: what a signature below a text brings along says nothing of who wrote it.
+_ORNAMENT = re.compile(
+    r"\.(png|jpe?g|gif|bmp|svg|webp|vcf|ics|p7s|asc|sig|wmz|emz|css)$|^att\d{3,6}\.(txt|html?)$", re.IGNORECASE
+)
 # A mail program's own request to leave a list (RFC 8058 by mail) tells of the reader, not from a person.
 _UNSUBSCRIBE = re.compile(r"\s*unsubscribe\b", re.IGNORECASE)
 _CALENDAR_SUBJECT = re.compile(
-    r"^\s*(accepted|declined|tentative|canceled|cancelled|invitation|updated invitation)( event)?:", re.IGNORECASE
+    r"^\s*((accepted|declined|tentative|canceled|cancelled|invitation|updated invitation)( event)?|"
+    r"(đã )?(chấp nhận|từ chối|hủy|huỷ)|dự kiến|lời mời):",
+    re.IGNORECASE,
 )
 _BOUNCE_TEXT = re.compile(
     r"could not be delivered|cannot be delivered|couldn'?t be delivered|was not delivered|not been delivered|"
@@ -96,12 +118,15 @@ _MACHINE_TEXT = re.compile(
     re.IGNORECASE,
 )
 _QUOTED_ID = re.compile(
-    r"^[ \t>|]{0,8}(?:X-)?(?:Original-|Orig-)?Message-ID:[ \t]*(<[^<>\s]{3,500}>)", re.MULTILINE | re.IGNORECASE
+    r"^[ \t>|]{0,8}(?:X-)?(?:Original-|Orig-)?Message[- ]?ID[ \t]{0,9}:[ \t]{0,9}(?:\r?\n[ \t>|]{1,9})?"
+    r"(<[^<>\s]{3,500}>)",
+    re.MULTILINE | re.IGNORECASE,
 )
 _QUOTED_HEAD = re.compile(
     r"^[ \t>|]{0,8}(?:received|return-path|from|to|subject|date|message-id):[ \t]", re.MULTILINE | re.IGNORECASE
 )
-_ORIGINAL_ID = re.compile(rb"^(?:X-)?(?:Original-)?Message-ID:[ \t]*(<[^<>\s]{3,500}>)", re.MULTILINE | re.IGNORECASE)
+# What a delivery report says of each recipient (RFC 3464 2.3.3): failed, delayed, delivered, relayed or expanded.
+_ACTION = re.compile(rb"^Action[ \t]{0,9}:[ \t]{0,9}([A-Za-z]{3,20})", re.MULTILINE | re.IGNORECASE)
 _BOUNCE_FIELDS = (
     "x-failed-recipients",
     "x-failed-recipient",
@@ -141,7 +166,8 @@ class Observed:
 
     `types` are the content types of its own parts (those of nested messages not), `report_type` and `calendar_method`
     the parameters of that name; `returned` the heads of messages inside it, outermost first; `reports` the bytes of its
-    delivery-status and similar parts; `text` its running text; `names` the file names of its parts.
+    delivery-status and similar parts; `text` its running text; `names` the file names of its parts; `quoted` the bytes
+    of parts that quote the head of a message as text.
     """
 
     root_type: str
@@ -152,11 +178,16 @@ class Observed:
     reports: tuple[bytes, ...]
     text: str
     names: tuple[str, ...] = ()
+    quoted: tuple[bytes, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Classified:
-    """What kind of automatic mail it is, by which signals, and which Message-IDs a bounce names."""
+    """
+    What kind of automatic mail it is, by which signals, and which Message-IDs it names as not delivered.
+
+    A report of a delay, or of a delivery, names none: it would mark a letter undelivered that is on its way or there.
+    """
 
     automatic: Automatic
     signals: tuple[str, ...]
@@ -178,7 +209,9 @@ def classify(head: Head, observed: Observed) -> Classified:
     text = observed.text[:MAX_TEXT_LOOKED_AT]
     return_path = head.first("return-path")
     null_path = return_path is not None and unfold(return_path).replace(" ", "") in ("<>", "")
-    auto_submitted = unfold(head.first("auto-submitted") or b"").split(";")[0].strip().lower()
+    said = [unfold(one).split(";")[0].strip().lower() for one in head.all("auto-submitted")[:20]]
+    # One server may add `no` above what another wrote: any other word counts.
+    auto_submitted = next((one for one in said if one not in ("", "no")), said[0] if said else "")
     precedence = unfold(head.first("precedence") or b"").strip().lower()
 
     # 1. Parts and types.
@@ -243,7 +276,8 @@ def classify(head: Head, observed: Observed) -> Classified:
         reply_field=reply_field is not None,
         listed=bool(list_fields) or precedence == "list",
     )
-    bounced = _bounced_ids(observed, text) if automatic in ("bounce", "report") else ()
+    failed = automatic == "bounce" and not _is_told_only(observed, subject)
+    bounced = _bounced_ids(head, observed, text) if failed else ()
     return Classified(automatic, tuple(dict.fromkeys(signals)), bounced)
 
 
@@ -276,6 +310,7 @@ def _kind(
         return "bounce"
     if daemon and (failure or returned or null_path or said_automatic):
         return "bounce"
+    bare = not any(_ORNAMENT.search(name) is None for name in observed.names)
     # A name is chosen freely: an administrator of a mail system is a person until something else says otherwise.
     if called_daemon and failure and (null_path or said_automatic or machine_text):
         return "bounce"
@@ -285,7 +320,7 @@ def _kind(
         return "bounce"
     if bounce_subject and returned and machine_text:
         return "bounce"
-    if _READ_SUBJECT.match(subject) and (null_path or said_automatic or "disposition" in subject.lower()):
+    if _READ_SUBJECT.match(subject) and (null_path or said_automatic or bare or "disposition" in subject.lower()):
         return "report"
     if said_automatic and _UNSUBSCRIBE.match(subject):
         return "report"
@@ -301,7 +336,9 @@ def _kind(
         return "auto-reply"
     if reply_field or precedence in ("auto_reply", "auto-reply"):
         return "auto-reply"
-    if _REPLY_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk") or not observed.names):
+    if _REPLY_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk") or bare):
+        return "auto-reply"
+    if bare and _REPLY_TEXT.search(observed.text[:GREETING_CHARACTERS]):
         return "auto-reply"
     if _ABSENCE_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk")):
         return "auto-reply"
@@ -324,15 +361,34 @@ def _sender_name(head: Head) -> str:
     return words(head.first("from") or b"")[:1_000].partition("<")[0]
 
 
-def _bounced_ids(observed: Observed, text: str) -> tuple[str, ...]:
-    """Return the Message-IDs that a bounce or report names: returned messages, report fields, heads quoted in text."""
+def _is_told_only(observed: Observed, subject: str) -> bool:
+    """
+    Tell a report that nothing failed: of a delay, or of a delivery (RFC 3464 2.3.3).
+
+    Where a report says of each recipient what became of the mail, this counts; else the subject must do.
+    """
+    actions = {one.lower() for report in observed.reports for one in _ACTION.findall(report[:MAX_TEXT_LOOKED_AT])}
+    if actions:
+        return b"failed" not in actions
+    return _DELAY_SUBJECT.search(subject) is not None
+
+
+def _bounced_ids(head: Head, observed: Observed, text: str) -> tuple[str, ...]:
+    """
+    Return the Message-IDs that a bounce names: returned messages, report fields, heads quoted in text.
+
+    Some servers return nothing of the message; then what the bounce answers is what it is about (RFC 5322 3.6.4).
+    """
     found: dict[str, None] = {}
-    for head in observed.returned:
-        for one in message_ids(head.first("message-id"))[:1]:
+    for one_head in observed.returned:
+        for one in message_ids(one_head.first("message-id"))[:1]:
             found[one] = None
-    for report in observed.reports:
-        for match in _ORIGINAL_ID.findall(report[:MAX_TEXT_LOOKED_AT]):
-            found[match.decode("ascii", "replace")] = None
+    for quoted in (*observed.reports, *observed.quoted):
+        for match in _QUOTED_ID.findall(quoted[:MAX_TEXT_LOOKED_AT].decode("utf-8", "replace")):
+            found[match] = None
     for match in _QUOTED_ID.findall(text):
         found[match] = None
+    if not found:
+        answered = message_ids(head.first("in-reply-to"))[:1] or message_ids(head.first("references"))[-1:]
+        found = dict.fromkeys(answered)
     return tuple(found)[:MAX_BOUNCED_IDS]

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
+
 from config.campaign import Campaign
 from config.roster import Roster
 from intake.steps.against import about_agency, about_form, about_others, about_signature
@@ -19,9 +22,13 @@ from intake.steps.examined import Examination, ExaminedFile
 from intake.steps.recall import about_replacement, not_vouched, operation_of, revoke
 from intake.steps.resubmission import about_age, original_of, reasons_of_a_copy, taken_back
 from intake.steps.timeliness import Timing
+from intake.steps.unpacked import MailFacts
 from intake.steps.which_form import choose_form, companion_of, form_signatures, is_named_as_form, signed_at
 from signatures.report import Verdict
 from storage.records import Delivery, State, Timeliness, Why
+
+# Findings of what is locked, so that nobody can say whether the form is inside.
+LOCKED = frozenset({"ARCHIVE_ENCRYPTED", "MAIL_ENCRYPTED", "OFFICE_ENCRYPTED"})
 
 
 def has_campaign_word(text: str, campaign: Campaign) -> bool:
@@ -57,7 +64,8 @@ def decide(
     agency = roster.get(recognition.agency_id)
 
     # 1. Never a submission.
-    aside = _set_aside_reason(delivery, examination, form, campaign, history, office_addresses)
+    unread = agency is not None and _may_hide_a_form(examination, history)
+    aside = _set_aside_reason(delivery, examination, form, campaign, history, office_addresses, unread=unread)
     if aside is not None:
         return Decision(State.SET_ASIDE, (aside, *unpacked.problems), is_submission=False)
     # It is judged like any other, since a person may accept it; only no machine answers a machine (RFC 3834, 2).
@@ -75,7 +83,10 @@ def decide(
 
     # 3. No sign of a form.
     if form is None:
-        return _without_form(reasons, examination, recognition, history, campaign, agency is not None)
+        formless = _without_form(reasons, examination, history, campaign, agency is not None)
+        if formless.state is State.SET_ASIDE and mail is not None and automatic:
+            return Decision(State.SET_ASIDE, (_automatic(mail), *unpacked.problems), is_submission=False)
+        return replace(formless, is_submission=formless.is_submission and not automatic)
 
     # 4. Everything that stands against filing.
     verdict, signatures, by_mail = form_signatures(examination, form)
@@ -140,8 +151,10 @@ def _set_aside_reason(
     campaign: Campaign,
     history: History,
     office_addresses: frozenset[str],
+    *,
+    unread: bool,
 ) -> Why | None:
-    """Return why a delivery is no submission whatever it holds, or None."""
+    """Return why a delivery is no submission whatever it holds, or None; `unread`: a form may lie in what is closed."""
     unpacked = examination.unpacked
     if delivery.received_at < campaign.opens:
         return Why("BEFORE_CAMPAIGN", campaign.opens.isoformat())
@@ -153,7 +166,7 @@ def _set_aside_reason(
     # Automatic mail may still carry a form that somebody meant to send: through a list, by a rule of the mailbox, or
     # in a bounce that a person forwards to show that he sent it in time. No letter of ours has a form in it.
     carries = form is not None and form_signatures(examination, form)[0] is not Verdict.UNSIGNED
-    if carries or (form is not None and mail.automatic == "no"):
+    if carries or unread or (form is not None and mail.automatic == "no"):
         return None
     from_office = any(one.address.lower() in office_addresses for one in mail.from_addresses)
     # The office is on the roster too: its own address is a loop only with a letter of ours or an automatic mark.
@@ -161,13 +174,58 @@ def _set_aside_reason(
         return Why("OWN_LETTER", ", ".join(history.ours[:3]))
     if mail.automatic == "no":
         return None
+    return _automatic(mail)
+
+
+def _automatic(mail: MailFacts) -> Why:
     return Why("AUTOMATIC_MAIL", f"{mail.automatic}: {', '.join(mail.automatic_signals[:4])}")
+
+
+def _may_hide_a_form(examination: Examination, history: History) -> bool:
+    """
+    Whether a mail that looks automatic may hold a form that nobody could read: locked, broken, or a signed scan.
+
+    A programme that sends an agency's documents may write the same fields as one that answers by itself.
+    """
+    codes = {one.code for one in (*examination.unpacked.problems, *examination.remarks)}
+    if codes & (LOCKED | HOLDING_PROBLEMS):
+        return True
+    return _signed_scan(examination) is not None and not any(one.state is State.FILED for one in history.versions)
+
+
+def _signed_scan(examination: Examination) -> ExaminedFile | None:
+    """Return the first signed document that has no text to read, None if there is none."""
+    return next(
+        (
+            one
+            for one in examination.files
+            if one.report is not None
+            and one.report.verdict not in (Verdict.UNSIGNED, Verdict.UNREADABLE)
+            and one.form is not None
+            and not one.form.text.strip()
+        ),
+        None,
+    )
+
+
+def _is_reply_to_ours(examination: Examination, history: History, campaign: Campaign) -> bool:
+    """
+    Whether a mail answers a letter of ours: it names its Message-ID, or repeats a receipt number in its subject.
+
+    Programs that reply by themselves without any mark of it do so too, and would be answered for ever.
+    """
+    mail = examination.unpacked.mail
+    if mail is None:
+        return False
+    return (
+        bool(history.ours)
+        or re.search(rf"{re.escape(campaign.receipt_prefix)}-\d{{6}}", mail.subject or "") is not None
+    )
 
 
 def _without_form(
     reasons: list[Why],
     examination: Examination,
-    recognition: Recognition,
     history: History,
     campaign: Campaign,
     on_roster: bool,
@@ -178,7 +236,10 @@ def _without_form(
     codes = {one.code for one in problems}
     speaks_of_it = examination.subject_signal or has_campaign_word(unpacked.text[:4000], campaign)
     documents = [one for one in examination.files if one.form is not None]
-    locked = codes & {"ARCHIVE_ENCRYPTED", "MAIL_ENCRYPTED", "OFFICE_ENCRYPTED"}
+    locked = codes & LOCKED
+    if on_roster and not documents and not codes & REPAIRABLE and _is_reply_to_ours(examination, history, campaign):
+        # A person may want an answer, so a person reads it; a machine's reply must not be answered by ours.
+        return Decision(State.HELD, once((Why("REPLY_WITHOUT_FORM"), *reasons, *problems)), is_submission=False)
     if on_roster and speaks_of_it and not documents:
         why = [Why("NO_FORM")] if not codes & {"LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"} else []
         return Decision(State.HELD, once((*why, *reasons, *problems)), is_submission=True, repairable=True)
@@ -191,17 +252,7 @@ def _without_form(
         # A form may lie in what was not opened. It may be anything else as well, so nobody is answered.
         return Decision(State.HELD, once((*reasons, *problems)), is_submission=False)
     filed = any(one.state is State.FILED for one in history.versions)
-    scan = next(
-        (
-            one
-            for one in documents
-            if one.report is not None
-            and one.report.verdict not in (Verdict.UNSIGNED, Verdict.UNREADABLE)
-            and one.form is not None
-            and not one.form.text.strip()
-        ),
-        None,
-    )
+    scan = _signed_scan(examination)
     if on_roster and not filed and scan is not None:
         verdict = scan.report.verdict if scan.report else None
         return Decision(

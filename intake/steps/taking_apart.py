@@ -39,8 +39,11 @@ MAX_TEXT_CHARACTERS = 200_000
 MAX_TEXT_BYTES = 256 * 1024
 # Heads of nested messages that are remembered for recognising bounces.
 MAX_RETURNED_HEADS = 50
+# A part that quotes the head of a returned message is small; larger ones are not searched.
+MAX_QUOTING_BYTES = 64 * 1024
 _MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/rfc-822"})
 _CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/cms"})
+_QUOTED_HEAD = re.compile(rb"message[- ]?id[ \t]{0,9}:", re.IGNORECASE)
 _PART_HEAD = re.compile(rb"^content-(?:type|disposition|transfer-encoding):", re.MULTILINE | re.IGNORECASE)
 
 
@@ -60,6 +63,7 @@ class _Scope:
     calendar_method: str = ""
     returned: list[Head] = field(default_factory=list)
     reports: list[bytes] = field(default_factory=list)
+    quoted: list[bytes] = field(default_factory=list)
     names: list[str] = field(default_factory=list)
     encrypted: bool = False
     signed: bool = False
@@ -96,6 +100,7 @@ class Worker:
             tuple(scope.reports),
             text,
             tuple(scope.names),
+            tuple(scope.quoted),
         )
         facts = mail_facts(entity.head, classify(entity.head, observed), signed=scope.signed, encrypted=scope.encrypted)
         if facts.automatic == "no":
@@ -445,6 +450,10 @@ class Worker:
             scope.calendar_method = (
                 scope.calendar_method or method or (found.group(1).decode("ascii").lower() if found is not None else "")
             )
+        elif len(content) <= MAX_QUOTING_BYTES and _QUOTED_HEAD.search(content) is not None:
+            # Some servers return the head of a message as a text of any type.
+            scope.quoted.append(content)
+            del scope.quoted[MAX_RETURNED_HEADS:]
 
 
 def _points_elsewhere(path: str) -> bool:

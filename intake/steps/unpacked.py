@@ -70,7 +70,7 @@ class MailFacts:
 
     `date` is the Date header as an aware UTC time (None: absent, unreadable or without a zone), never a witness.
     Header lists keep their order, top first. Ids are given without white space, with their angle brackets.
-    `bounced_message_ids` are the Message-IDs named by a bounce's returned content or report.
+    `bounced_message_ids` are the Message-IDs that a bounce names as not delivered (not as delayed, or delivered).
     `return_path` is None when there is no such header and "" when it is the null sender `<>`.
     `encrypted` says that the message as a whole could not be read (S/MIME enveloped data, PGP/MIME).
     """

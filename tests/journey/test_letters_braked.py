@@ -14,6 +14,7 @@ from intake.once import run_once
 from storage.accounts import Accounts
 from storage.records import LetterDraft, LetterKind, LetterState, Role, State
 from tests.makers import IN_TIME
+from tests.makers_mail import a_zip, encrypted
 from tests.offices import SmallOffice, a_mail, a_signed_form
 
 HOUR = timedelta(hours=1)
@@ -84,6 +85,53 @@ def test_the_first_connection_to_an_old_mailbox_writes_to_nobody(small_office: S
 
     assert {one.state for one in small_office.deliveries().values()} == {State.SET_ASIDE}
     assert (summary.as_json()["received"], small_office.courier.carried, fates(small_office)) == (3, [], {})
+
+
+def test_a_late_servers_warning_leaves_a_letter_as_sent(small_office: SmallOffice) -> None:
+    """A delay is no failure: the letter is still on its way (RFC 3464, 2.3.3)."""
+    small_office.mailbox.put(a_mail(a_signed_form()))
+    run_once(small_office.office)
+    (letter,) = small_office.courier.carried
+    warning = a_bounce_of(letter.message_id).replace(b"Action: failed", b"Action: delayed")
+    small_office.mailbox.put(warning, IN_TIME + HOUR)
+    run_once(small_office.office)
+
+    assert fates(small_office) == {"sent": 1}
+
+
+@pytest.mark.parametrize("answered", ["by its id", "by its subject"])
+def test_a_machine_that_answers_our_letters_without_any_mark_gets_no_answer(
+    small_office: SmallOffice, answered: str
+) -> None:
+    """It says only that somebody is away; the mail waits for a person, and no letter goes out again and again."""
+    small_office.mailbox.put(a_mail(a_signed_form()))
+    run_once(small_office.office)
+    (letter,) = small_office.courier.carried
+    for number in range(3):
+        head = {"In_Reply_To": letter.message_id} if answered == "by its id" else {}
+        subject = f"Re: {letter.subject}" if answered == "by its subject" else "Re: Phiếu đánh giá"
+        reply = a_mail(subject=subject, message_id=f"<away{number}@x>", **head)
+        small_office.mailbox.put(reply, IN_TIME + (1 + number) * HOUR)
+        run_once(small_office.office)
+
+    assert fates(small_office) == {"sent": 1}
+    replies = [one for one in small_office.deliveries().values() if one.state is State.HELD]
+    assert [one.reasons[0].code for one in replies] == ["REPLY_WITHOUT_FORM"] * 3
+
+
+def test_an_automatic_mail_with_what_nobody_could_read_waits_for_a_person_and_is_not_answered(
+    small_office: SmallOffice,
+) -> None:
+    """A form may lie in a locked archive, and a program that sends documents may write what auto-responders write."""
+    locked = encrypted(a_zip({"phieu.pdf": a_signed_form()}))
+    small_office.mailbox.put(a_mail(locked, name="phieu.zip", Auto_Submitted="auto-generated"))
+    small_office.mailbox.put(a_mail(locked, name="phieu.zip", sender="ai@elsewhere.example", Precedence="bulk"))
+    run_once(small_office.office)
+
+    first, second = sorted(small_office.deliveries().values(), key=lambda one: one.id)
+    assert (first.state, second.state) == (State.HELD, State.SET_ASIDE)
+    assert {"AUTOMATIC_WITH_FORM", "ARCHIVE_ENCRYPTED"} <= {one.code for one in first.reasons}
+    assert (first.receipt_no, fates(small_office)) == (None, {})
 
 
 def test_beyond_the_cap_for_an_address_letters_stay_in_the_house_and_a_person_is_asked(

@@ -62,6 +62,10 @@ def a_returned_mail() -> bytes:
         ),
         pytest.param(a_mail(a_text(), an_attachment(), subject="Nghỉ phép và nộp phiếu"), id="leave in the subject"),
         pytest.param(a_mail(a_text(), head=[b"Auto-Submitted: no"]), id="Auto-Submitted: no"),
+        pytest.param(a_mail(a_text("Đây là thư trả lời công văn 697."), subject="Re: x"), id="a letter in reply"),
+        pytest.param(
+            a_mail(a_text("Đây là thư gửi tự động từ phần mềm."), an_attachment()), id="a program that sends a form"
+        ),
         pytest.param(a_mail(a_text(), head=[b"Return-Path: <snv@binhthuan.gov.vn>"]), id="a return path"),
         pytest.param(a_mail(a_text(), head=[b"X-Auto-Response-Suppress: All"]), id="a wish for no automatic answers"),
         pytest.param(
@@ -121,6 +125,115 @@ def test_a_bounce_in_plain_text_names_our_letter() -> None:
     assert (facts(mail).automatic, facts(mail).bounced_message_ids) == ("bounce", (OURS,))
 
 
+DSN = "report; report-type=delivery-status"
+RETURNED = Part(
+    (b"Content-Type: text/rfc822-headers",), f"From: a@b\nMessage-ID: {OURS}\nSubject: Bien nhan\n".encode()
+)
+
+
+def a_report(*actions: str, subject: str) -> bytes:
+    """A delivery report with one recipient for each action."""
+    fields = "\n".join(f"Final-Recipient: rfc822; a@b\nAction: {one}\nStatus: 4.4.1\n" for one in actions)
+    status = Part((b"Content-Type: message/delivery-status",), f"Reporting-MTA: dns; x\n\n{fields}".encode())
+    sender = "MAILER-DAEMON@x (Mail Delivery System)"
+    return a_machines_mail(a_text("x"), status, RETURNED, sender=sender, subject=subject, subtype=DSN)
+
+
+@pytest.mark.parametrize(
+    ("actions", "subject"),
+    [
+        (("delayed",), "Delayed Mail (still being retried)"),
+        (("delivered",), "Successful Mail Delivery Report"),
+        (("relayed", "expanded"), "Delivery Status Notification"),
+    ],
+)
+def test_a_report_of_a_delay_or_a_delivery_names_no_letter_as_undelivered(
+    actions: tuple[str, ...], subject: str
+) -> None:
+    """RFC 3464 2.3.3: the letter is on its way, or there; a clerk who sends it again sends it twice."""
+    found = facts(a_report(*actions, subject=subject))
+
+    assert (found.automatic, found.bounced_message_ids) == ("bounce", ())
+
+
+def test_one_failed_recipient_of_several_is_a_failure() -> None:
+    """A letter goes to all registered mailboxes; somebody must look at the one that does not take it."""
+    assert facts(a_report("delivered", "failed", subject="Undelivered")).bounced_message_ids == (OURS,)
+
+
+@pytest.mark.parametrize(
+    "subject", ["Warning: message 1abc delayed 24 hours", "Warning: could not send message for past 4 hours"]
+)
+def test_an_old_servers_warning_names_no_letter_as_undelivered(subject: str) -> None:
+    """Sendmail and Exim warn in plain text."""
+    text = f"This message was created automatically by mail delivery software.\n\nMessage-ID: {OURS}\n"
+    found = facts(a_machines_mail(a_text(text), sender="Mail Delivery System <Mailer-Daemon@x>", subject=subject))
+
+    assert (found.automatic, found.bounced_message_ids) == ("bounce", ())
+
+
+HEADS = f"Return-Path: <stttt@binhthuan.gov.vn>\nMessage-ID: {OURS}\nTo: snv@binhthuan.gov.vn\nSubject: x\n"
+
+
+@pytest.mark.parametrize(
+    ("sender", "subject", "parts", "head"),
+    [
+        pytest.param(
+            "MDaemon at mail.x.vn <MDaemon@mail.x.vn>",
+            "Permanent Delivery Failure",
+            (
+                a_text("The attached message had PERMANENT fatal delivery errors!"),
+                an_attachment(HEADS.encode(), "h.txt"),
+            ),
+            (),
+            id="mdaemon, the head as an attachment of another type",
+        ),
+        pytest.param(
+            "MicrosoftExchange329e71ec88ae4615bbc36ab6ce41109e@x.vn",
+            "Không thể gửi được: Biên nhận",
+            (a_text(f"Không thể gửi thư đến người nhận sau:\n#550 5.1.1 not found ##\n\nTiêu đề thư gốc:\n\n{HEADS}"),),
+            (),
+            id="exchange in Vietnamese",
+        ),
+        pytest.param(
+            "postmaster@x.vn",
+            "Không gửi được: Biên nhận",
+            (a_text("Không thể chuyển thư."),),
+            (b"Return-Path: <>", b"In-Reply-To: " + OURS.encode()),
+            id="only in the field of what it answers",
+        ),
+        pytest.param(
+            "Mail Delivery Subsystem <mailer-daemon@googlemail.com>",
+            "Thông báo trạng thái gửi thư (Thất bại)",
+            (a_text("Thư của bạn chưa được gửi đến a@b vì không tìm thấy địa chỉ."),),
+            (b"References: <another@x> " + OURS.encode(),),
+            id="gmail in Vietnamese",
+        ),
+        pytest.param(
+            "Mail Delivery System <Mailer-Daemon@x>",
+            "Mail delivery failed: returning message to sender",
+            (a_text(f"This message was created automatically by mail delivery software.\n\nMessage-Id:\n  {OURS}\n"),),
+            (),
+            id="exim, the field folded",
+        ),
+        pytest.param(
+            "postmaster@x",
+            "Undeliverable: x",
+            (a_text(f"<p>It did not reach all:<br>Message ID: &lt;{OURS[1:-1]}&gt;</p>", "html"),),
+            (),
+            id="in HTML only",
+        ),
+    ],
+)
+def test_a_bounce_names_our_letter_wherever_its_server_writes_it(
+    sender: str, subject: str, parts: tuple[Part, ...], head: tuple[bytes, ...]
+) -> None:
+    """Of 629 real bounces 124 carry none of the standard signals (intake lessons, 27)."""
+    found = facts(a_machines_mail(*parts, sender=sender, subject=subject, head=head))
+
+    assert (found.automatic, found.bounced_message_ids) == ("bounce", (OURS,))
+
+
 def test_a_vietnamese_bounce_is_one() -> None:
     """Sender and subject together."""
     mail = a_machines_mail(
@@ -150,12 +263,31 @@ def test_ordinary_mail_names_no_bounced_letter() -> None:
         ("Trả lời tự động: x", b"X-Mailer: y"),
         ("Automatic reply: x", b"X-Mailer: y"),
         ("Out of Office: x", b"X-Mailer: y"),
+        ("[Auto-Reply] x", b"X-Mailer: y"),
+        ("Re: x", b"Auto-Submitted: no\nAuto-Submitted: auto-replied"),
         ("Nghỉ phép", b"Precedence: bulk"),
     ],
 )
 def test_each_way_of_answering_by_machine_is_recognised(subject: str, head: bytes) -> None:
     """RFC 3834, and the habits of programs older than it."""
     assert facts(a_mail(a_text("Tôi vắng mặt"), subject=subject, head=[head])).automatic == "auto-reply"
+
+
+LOGO = an_attachment(b"\x89PNG\r\n\x1a\n", "logo.png", kind="image/png")
+
+
+@pytest.mark.parametrize(
+    ("subject", "text"),
+    [
+        ("Re: Biên nhận", "Đây là thư trả lời tự động. Hiện tôi vắng mặt."),
+        ("Re: Biên nhận", "Thư này được gửi tự động, xin không trả lời."),
+        ("Re: receipt", "This is an automatic reply. I am out of the office."),
+        ("Trả lời tự động: Biên nhận", "Tôi đang đi công tác."),
+    ],
+)
+def test_a_reply_that_calls_itself_automatic_is_one_without_any_field(subject: str, text: str) -> None:
+    """A picture below the text, such as the sender's logo, makes no person of the machine."""
+    assert facts(a_mail(a_text(text), LOGO, subject=subject)).automatic == "auto-reply"
 
 
 @pytest.mark.parametrize("head", [b"List-Id: <x.y>", b"List-Unsubscribe: <mailto:x@y>", b"Precedence: list"])
