@@ -27,7 +27,7 @@ from pyhanko_certvalidator import ValidationContext
 from bench.figures import Figure
 from intake.demo.pki import DemoPki, Identity
 from intake.demo.signing import sign_pdf
-from signatures.formats import pdf
+from signatures.formats import pdf, pdf_signatures
 from signatures.formats.pdf_grades import Changes
 from signatures.question import Document, Question
 from signatures.report import ChangedAfter, Verdict
@@ -118,12 +118,12 @@ def _run(command: list[str]) -> None:
 def _no_comparison() -> Iterator[None]:
     """Leave out the comparison of revisions, only to measure what it costs."""
     name = "changes_after"
-    compare = getattr(pdf, name)
-    setattr(pdf, name, lambda *_: Changes(ChangedAfter.NOTHING))
+    compare = getattr(pdf_signatures, name)
+    setattr(pdf_signatures, name, lambda *_: Changes(ChangedAfter.NOTHING))
     try:
         yield
     finally:
-        setattr(pdf, name, compare)
+        setattr(pdf_signatures, name, compare)
 
 
 def _figure(

@@ -31,6 +31,7 @@ from signatures.formats.pdf_nodes import (
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream
 from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
+from signatures.formats.pdf_roles import leaning_streams, object_streams
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_view import View
 from signatures.report import ChangedAfter, Reason
@@ -112,9 +113,13 @@ class _Comparison(UsesCompared):
     def changes(self, guarded: Guarded) -> Iterator[Change]:
         """Yield every change, graded without regard to permissions."""
         old, new = self.old, self.new
-        open_ended = read_beyond(old)
-        for number in self._touched(guarded, open_ended):
-            if self._same_place(number) and number not in open_ended:
+        touched = self._touched(guarded)
+        # What stands where it stood, and may yet be read otherwise.
+        unsettled = read_beyond(old)
+        unsettled |= leaning_streams(old, touched | unsettled)
+        unsettled |= self._inside(unsettled)
+        for number in sorted(touched | unsettled | self._inside(touched)):
+            if number not in unsettled and self._same_place(number):
                 continue
             before, after = old.get(number), new.get(number)
             if self._misplaced(number):
@@ -174,25 +179,35 @@ class _Comparison(UsesCompared):
             return before is None and after is None
         return before.kind != "c" or self.old.locate(before.place) == self.new.locate(before.place)
 
-    def _touched(self, guarded: Guarded, open_ended: set[int]) -> Iterator[int]:
-        seen: set[int] = set(open_ended)
+    def _touched(self, guarded: Guarded) -> set[int]:
+        """Return the objects that the tables of the update name."""
+        seen: set[int] = set()
         for section in guarded.later:
             for number in section.numbers():
-                if number not in seen:
-                    seen.add(number)
-                    if len(seen) > MAX_TOUCHED:
-                        raise TooCostly(f"an update touches more than {MAX_TOUCHED} objects")
-        for number in list(seen):
-            for view in (self.old, self.new):
+                seen.add(number)
+                if len(seen) > MAX_TOUCHED:
+                    raise TooCostly(f"an update touches more than {MAX_TOUCHED} objects")
+        return seen
+
+    def _inside(self, numbers: set[int]) -> set[int]:
+        """
+        Return what lies, before or after, in those of `numbers` that are object streams.
+
+        Everything in one changes with it, though no table of the update names it. A table may take for an object stream
+        what does not call itself one.
+        """
+        found: set[int] = set()
+        named = numbers & (object_streams(self.old) | object_streams(self.new))
+        for view in (self.old, self.new):
+            for number in numbers:
                 value = view.get(number)
-                if isinstance(value, Stream) and value.head.get("Type") == "ObjStm":
-                    # Everything in an object stream changes with it, though no table of the update names it.
+                if isinstance(value, Stream) and (number in named or value.head.get("Type") == "ObjStm"):
                     try:
                         pairs, _, _ = view.object_stream(number)
                     except PdfSyntaxError:
                         continue
-                    seen.update(inside for inside, _ in pairs)
-        yield from sorted(seen)
+                    found.update(inside for inside, _ in pairs)
+        return found
 
     # 4. What shows.
 

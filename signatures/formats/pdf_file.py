@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from signatures.formats.pdf_filters import Budget, TooCostly
 from signatures.formats.pdf_objects import PdfSyntaxError, Value
@@ -29,6 +29,9 @@ _STARTXREF = re.compile(rb"startxref[\x00\t\n\x0c\r ]*(\d{1,12})")
 _ANY_OBJECT = re.compile(rb"(?<![0-9])(\d{1,7})[\x00\t\n\x0c\r ]+(\d{1,5})[\x00\t\n\x0c\r ]+obj(?![a-z])")
 _HEADER = re.compile(rb"%PDF-\d")
 
+# (number, offset) of each object in an object stream, its decoded bytes, and where in them the first object begins.
+ObjectStream: TypeAlias = tuple[list[tuple[int, int]], bytes, int]
+
 
 @dataclass(frozen=True, slots=True)
 class Placed:
@@ -47,14 +50,15 @@ class PdfFile:
     The bytes of a PDF with what was already read of them; the views of it share that.
 
     `objects` are those in the file, by their start and the length a stream had, and those in object streams; `streams`
-    the object streams taken apart, by their start. `decryptor` is set where the file had to be unlocked first.
+    the object streams that say themselves how they are read, taken apart, by their start. `decryptor` is set where the
+    file had to be unlocked first.
     """
 
     data: bytes
     budget: Budget = field(default_factory=Budget)
     decryptor: Decryptor | None = None
     objects: dict[tuple[int, int], Placed] = field(default_factory=dict)
-    streams: dict[int, tuple[list[tuple[int, int]], bytes, int]] = field(default_factory=dict)
+    streams: dict[int, ObjectStream] = field(default_factory=dict)
     _sections: dict[int, Section] = field(default_factory=dict)
     _found: dict[int, dict[int, int]] = field(default_factory=dict)
     _read: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta, timezone
 from typing import NamedTuple, TypeAlias
@@ -315,6 +316,21 @@ def _escape(data: bytes, position: int) -> tuple[bytes, int]:
     if octal:
         return bytes((int(octal[0], 8) & 0xFF,)), position + octal.end()
     return letter, position + 1
+
+
+def references_in(value: Value) -> Iterator[Ref]:
+    """Yield every reference inside `value`; of a stream, those in its dictionary."""
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Ref):
+            yield item
+        elif isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, Stream):
+            waiting.append(item.head)
+        elif isinstance(item, Dictionary):
+            waiting.extend(item.values())
 
 
 def text_of(raw: Value) -> str:

@@ -13,8 +13,8 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from signatures.formats.pdf_filters import TooCostly
-from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Ref, Stream, Value
-from signatures.formats.pdf_view import View
+from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Ref, Stream, Value, references_in
+from signatures.formats.pdf_view import View, asked_by
 
 # A touched object is used in a handful of places; a reference repeated so often is there to keep us busy.
 MAX_USES = 100_000
@@ -245,6 +245,32 @@ def object_streams(view: View) -> set[int]:
         if section.hidden is not None:
             streams |= section.hidden.rows.streams()
     return streams
+
+
+def leaning_streams(view: View, numbers: Iterable[int]) -> set[int]:
+    """
+    Return the object streams of `view` that may be read by what one of `numbers` says, be it through other objects.
+
+    Lawful ones say themselves how long they are, what they hold and how they are packed; one that asks other objects
+    shows something else as soon as these do, though no table names what is in it. Rather one too many.
+    """
+    wanted = frozenset(numbers)
+    asking: set[int] = set()
+    asked: set[int] = set()
+    for stream in object_streams(view):
+        value = view.get(stream)
+        if isinstance(value, Stream) and (further := asked_by(value)):
+            asking.add(stream)
+            asked |= further
+    waiting = list(asked)
+    while waiting:
+        number = waiting.pop()
+        if number in wanted:
+            return asking
+        further = {reference.number for reference in references_in(view.get(number))} - asked
+        asked |= further
+        waiting += further
+    return set()
 
 
 def _holders_in_stream(view: View, stream: int, wanted: frozenset[int], search: re.Pattern[bytes]) -> set[int]:

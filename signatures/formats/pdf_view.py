@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import re
 
-from signatures.formats.pdf_file import PdfFile, Placed
+from signatures.formats.pdf_file import ObjectStream, PdfFile, Placed
 from signatures.formats.pdf_filters import decode
-from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value
+from signatures.formats.pdf_objects import GAP, Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value, references_in
 from signatures.formats.pdf_tables import Entry, MadeRows, Section
 
 # References to references: one occurs, chains do not.
@@ -28,7 +28,7 @@ class View:
     table said; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
     """
 
-    __slots__ = ("_stack", "end", "file", "kept", "rebuilt", "repaired", "sections", "trailer")
+    __slots__ = ("_leaning", "_stack", "end", "file", "kept", "rebuilt", "repaired", "sections", "trailer")
 
     def __init__(self, file: PdfFile, end: int, *, rebuild: bool = True) -> None:
         self.file = file
@@ -36,6 +36,8 @@ class View:
         self.repaired: set[int] = set()
         self.rebuilt = False
         self._stack: set[int] = set()
+        # Object streams that are read by what other objects say, who may say something else at another end.
+        self._leaning: dict[int, ObjectStream] = {}
         # What others found out about this view and need again (see `pdf_fields.fields_of`).
         self.kept: dict[str, object] = {}
         try:
@@ -232,7 +234,7 @@ class View:
         finally:
             self._stack.discard(number)
 
-    def object_stream(self, number: int) -> tuple[list[tuple[int, int]], bytes, int]:
+    def object_stream(self, number: int) -> ObjectStream:
         """Return (number, offset) of each object in the stream, its decoded bytes and where the first object begins."""
         entry = self.locate(number)
         if entry is None or entry.kind != "n" or number in self._stack:
@@ -240,7 +242,7 @@ class View:
         placed = self._at(number, entry.place)
         if placed is None or not isinstance(placed.value, Stream):
             raise PdfSyntaxError(f"object {number} is no object stream")
-        known = self.file.streams.get(placed.start)
+        known = self.file.streams.get(placed.start) or self._leaning.get(placed.start)
         if known is not None:
             return known
         self._stack.add(number)
@@ -254,7 +256,8 @@ class View:
             raise PdfSyntaxError(f"object stream {number} does not say what it holds")
         numbers = [int(word) for word in data[:first].split() if word.isdigit()]
         pairs = list(zip(numbers[::2], numbers[1::2], strict=False))[: max(0, count)]
-        self.file.streams[placed.start] = (pairs, data, first)
+        kept = self._leaning if asked_by(placed.value) else self.file.streams
+        kept[placed.start] = (pairs, data, first)
         return pairs, data, first
 
     def _from_stream(self, number: int, entry: Entry) -> Placed | None:
@@ -273,3 +276,13 @@ class View:
             known = Placed(number, 0, value, -1, -1)
             self.file.objects[key] = known
         return known
+
+
+def asked_by(stream: Stream) -> set[int]:
+    """
+    Return the objects that an object stream asks how it is to be read (ISO 32000-2, 7.5.7), lawful ones hardly any.
+
+    The stream that it extends has no part in that: whoever reads goes by the tables of contents.
+    """
+    entries = [value for key, value in stream.head.items() if key != "Extends"]
+    return {reference.number for reference in references_in(entries)}

@@ -28,6 +28,9 @@ _SYMBOL = "<< /Type /Font /Subtype /Type1 /BaseFont /Symbol >>"
 _FORGED_FORM = stream("1 g 0 0 200 60 re f 0 g", "/Type /XObject /Subtype /Form /BBox [0 0 200 60]")
 _OVER_TEXT = "50 640 250 700"
 _WHITE = "1 1 1 rg 0 0 200 60 re f"
+# An annotation that covers the text, and its look.
+_STAMP = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
+_STAMPED = {60: _STAMP, 61: look(_WHITE, 200, 60)}
 
 
 def _font_list(body: str, name: str, **more: str) -> Made:
@@ -149,11 +152,8 @@ def length_beyond_the_end(*, indirect: bool = False) -> bytes:
     return _table_over(made, data, {60: start})
 
 
-def string_beyond_the_end() -> bytes:
-    """A list of annotations holds a text that never ends within the signed bytes; the update ends it, and adds one."""
-    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 41 0 R")
-    base = a_pdf(o3=page, o40="null", o41="[7 0 R (")
-    value = base.next_number
+def _signed_off_the_page(base: Made, value: int = 70) -> Made:
+    """Signed by a field that no page lists (its value is object `value`), so that the annotations stay as they are."""
     layout = revision(
         base,
         {
@@ -162,10 +162,15 @@ def string_beyond_the_end() -> bytes:
             value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
         },
     )
-    made = fill_in(layout)
+    return fill_in(layout)
+
+
+def string_beyond_the_end() -> bytes:
+    """A list of annotations holds a text that never ends within the signed bytes; the update ends it, and adds one."""
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 41 0 R")
+    made = _signed_off_the_page(a_pdf(o3=page, o40="null", o41="[7 0 R ("), 42)
     start = len(made.data) + len(b"%) 60 0 R]\n")
-    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
-    data = made.data + b"%) 60 0 R]\n" + f"60 0 obj\n{note}\nendobj\n".encode()
+    data = made.data + b"%) 60 0 R]\n" + f"60 0 obj\n{_STAMP}\nendobj\n".encode()
     second = len(data)
     data += f"61 0 obj\n{look(_WHITE, 200, 60)}\nendobj\n".encode()
     return _table_over(made, data, {60: start, 61: second})
@@ -180,70 +185,71 @@ def stream_beyond_the_end() -> bytes:
     return _table_over(made, data, {60: start})
 
 
-def objects_of_a_stream_supplied() -> bytes:
-    """The signed rows say that the annotations lie in an object stream that does not exist yet; the update brings it."""
-    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 40 0 R")
-    base = a_pdf(o3=page)
+def _annotations_in_a_stream(packed: str = "", **more: str) -> Made:
+    """Signed with the annotations in object 40, of which the table says that it lies in object stream 50, `packed`."""
+    base = a_pdf(o3=a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 40 0 R"), **more)
     output = bytearray(base.data)
+    stands = b""
+    if packed:
+        stands = bytes([1]) + len(output).to_bytes(3, "big") + b"\0"
+        output += f"50 0 obj\n{packed}\nendobj\n".encode()
     table = len(output)
-    rows = bytes([2]) + (50).to_bytes(3, "big") + b"\0" + bytes([1]) + table.to_bytes(3, "big") + b"\0"
-    head = f"/Type /XRef /W [1 3 1] /Index [40 2] /Size 42 /Root 1 0 R /Info 9 0 R /Prev {base.last_table}"
+    rows = bytes([2]) + (50).to_bytes(3, "big") + b"\0" + bytes([1]) + table.to_bytes(3, "big") + b"\0" + stands
+    index = "[40 2 50 1]" if packed else "[40 2]"
+    head = f"/Type /XRef /W [1 3 1] /Index {index} /Size 42 /Root 1 0 R /Info 9 0 R /Prev {base.last_table}"
     output += f"41 0 obj\n<< {head} /Length {len(rows)} >>\nstream\n".encode() + rows + b"\nendstream\nendobj\n"
     output += f"startxref\n{table}\n%%EOF\n".encode()
-    based = replace(base, data=bytes(output), bodies={**base.bodies, 40: "", 41: ""}, last_table=table)
-    value = based.next_number
-    made = fill_in(
-        revision(
-            based,
-            {
-                6: listed(based.bodies[6], "Fields", f"{value + 1} 0 R"),
-                value: signature_body(),
-                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
-            },
-        )
-    )
-    inside = "40 0 [7 0 R 60 0 R]"
-    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
-    packed = f"<< /Type /ObjStm /N 1 /First 5 /Length {len(inside)} >>\nstream\n{inside}\nendstream"
-    return revision(made, {50: packed, 60: note, 61: look(_WHITE, 200, 60)}).data
+    bodies = {**base.bodies, 40: "", 41: "", **({50: packed} if packed else {})}
+    return _signed_off_the_page(replace(base, data=bytes(output), bodies=bodies, last_table=table), 70 if packed else 42)
+
+
+_ONE_MORE = "40 0 [7 0 R 60 0 R]"
+_STAMP_READY = {"o60": _STAMP, "o61": look(_WHITE, 200, 60)}
+
+
+def objects_of_a_stream_supplied() -> bytes:
+    """The signed rows say that the annotations lie in an object stream that does not exist yet; the update brings it."""
+    packed = f"<< /Type /ObjStm /N 1 /First 5 /Length {len(_ONE_MORE)} >>\nstream\n{_ONE_MORE}\nendstream"
+    return revision(_annotations_in_a_stream(), {50: packed, **_STAMPED}).data
+
+
+def stream_read_later(head: str, said: str, inside: str = _ONE_MORE) -> bytes:
+    """The object stream with the annotations says in its head what object 31 says, which the update brings."""
+    packed = f"<< /Type /ObjStm {head.format(length=len(inside))} >>\nstream\n{inside}\nendstream"
+    return revision(_annotations_in_a_stream(packed, **_STAMP_READY), {31: said}).data
+
+
+def stream_of_no_kind() -> bytes:
+    """The object stream lacks the annotations; the update replaces it by one that has them, but not the name of one."""
+    packed = "<< /Type /ObjStm /N 1 /First 5 /Length 9 >>\nstream\n39 0 null\nendstream"
+    later = f"<< /N 1 /First 5 /Length {len(_ONE_MORE)} >>\nstream\n{_ONE_MORE}\nendstream"
+    return revision(_annotations_in_a_stream(packed, **_STAMP_READY), {50: later}).data
+
+
+def stream_of_objects_beyond_the_end() -> bytes:
+    """The object stream with the annotations is longer than the signed bytes; the update ends the text it opens."""
+    length = 20_000
+    packed = f"<< /Type /ObjStm /N 1 /First 5 /Length {length} >>\nstream\n40 0 [7 0 R (\nendstream"
+    made = _annotations_in_a_stream(packed, **_STAMP_READY)
+    end = made.data.index(b"stream\n40 0") + 7 + length
+    head = b"62 0 obj\n<< /Type /Metadata /Length %06d >>\nstream\n"
+    room = end - len(made.data) - len(head % 0)
+    data = made.data + head % room + b") 60 0 R]".rjust(room) + b"endstream\nendobj\n"
+    return _table_over(made, data, {62: len(made.data)})
 
 
 def missing_object_behind_a_comment() -> bytes:
     """The page refers, with a comment inside the reference, to annotations that the update brings."""
     page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots 40 %x\n0 R")
-    base = a_pdf(o3=page)
-    value = 70
-    made = fill_in(
-        revision(
-            base,
-            {
-                6: listed(base.bodies[6], "Fields", f"{value + 1} 0 R"),
-                value: signature_body(),
-                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
-            },
-        )
-    )
-    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
-    return revision(made, {40: "[7 0 R 60 0 R]", 60: note, 61: look(_WHITE, 200, 60)}).data
+    made = _signed_off_the_page(a_pdf(o3=page))
+    return revision(made, {40: "[7 0 R 60 0 R]", **_STAMPED}).data
 
 
 def missing_object_behind_words(words: str) -> bytes:
     """The same without the comment, but a text before the reference looks like the end or the header of an object."""
     page = a_pdf().bodies[3].replace("/Annots [7 0 R]", f"/Note ({words}) /Annots 40 0 R")
-    base = a_pdf(o3=page)
-    value = 70
-    made = fill_in(
-        revision(
-            base,
-            {
-                6: listed(base.bodies[6], "Fields", f"{value + 1} 0 R"),
-                value: signature_body(),
-                value + 1: f"<< /FT /Sig /T (Ky1) /V {value} 0 R >>",
-            },
-        )
-    )
-    note = f"<< /Type /Annot /Subtype /Stamp /Rect [{_OVER_TEXT}] /F 4 /AP << /N 61 0 R >> >>"
-    return revision(made, {40: "[7 0 R 60 0 R]", 60: note, 61: look(_WHITE, 200, 60)}).data
+    made = _signed_off_the_page(a_pdf(o3=page))
+    return revision(made, {40: "[7 0 R 60 0 R]", **_STAMPED}).data
 
 
 def _two_pages(*, turned: bool = False, **more: str) -> Made:
@@ -403,6 +409,16 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     "string-beyond-the-end": string_beyond_the_end,
     "stream-beyond-the-end": stream_beyond_the_end,
     "objects-of-a-stream-supplied": objects_of_a_stream_supplied,
+    "object-stream-without-its-filter": lambda: stream_read_later(
+        "/N 1 /First 5 /Filter 31 0 R /Length {length}", "/ASCIIHexDecode", _ONE_MORE.encode().hex() + ">"
+    ),
+    "object-stream-without-its-count": lambda: stream_read_later("/N 31 0 R /First 5 /Length {length}", "1"),
+    "object-stream-without-its-first": lambda: stream_read_later("/N 1 /First 31 0 R /Length {length}", "5"),
+    "object-stream-without-its-length": lambda: stream_read_later(
+        "/N 1 /First 5 /Length 31 0 R", "31", "40 0 [7 0 R % endstream\n60 0 R]"
+    ),
+    "object-stream-of-no-kind": stream_of_no_kind,
+    "object-stream-beyond-the-end": stream_of_objects_beyond_the_end,
     "missing-object-behind-a-comment": missing_object_behind_a_comment,
     "missing-object-behind-an-end-in-a-text": lambda: missing_object_behind_words("endobj"),
     "missing-object-behind-a-header-in-a-text": lambda: missing_object_behind_words("1 0 obj"),
