@@ -34,14 +34,12 @@ from signatures.xades import (
     read_qualities,
 )
 from signatures.xml_algorithms import value_holds
+from signatures.xml_references import Budget, Ids, dereference
 from signatures.xmldsig import (
-    Budget,
-    Ids,
     Problem,
     SignatureRefused,
     XmlReference,
     XmlSignature,
-    dereference,
     failed,
     read_signature,
     undecided,

@@ -48,14 +48,12 @@ from signatures.safe_xml import (
 )
 from signatures.xades import is_over_signed_properties, moment_of
 from signatures.xml_judgement import Placed, judge_xml_signature, refused_finding
+from signatures.xml_references import Budget, Ids, dereference
 from signatures.xmldsig import (
-    Budget,
-    Ids,
     Problem,
     SignatureRefused,
     XmlReference,
     XmlSignature,
-    dereference,
     dsig,
     failed,
     read_reference,

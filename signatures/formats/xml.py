@@ -12,15 +12,13 @@ from signatures.report import Covers, FileReport, SignatureFinding, Verdict, ver
 from signatures.safe_xml import XmlRefused, children, local_name, parse_xml
 from signatures.xades import is_over_signed_properties
 from signatures.xml_judgement import Placed, judge_xml_signature, refused_finding
+from signatures.xml_references import Budget, Ids, dereference
 from signatures.xmldsig import (
     DSIG,
     MANIFEST,
     MAX_REFERENCES,
-    Budget,
-    Ids,
     SignatureRefused,
     XmlSignature,
-    dereference,
     dsig,
     failed,
     read_reference,
