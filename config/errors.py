@@ -35,6 +35,11 @@ class OfficeError(Exception):
         return self.told.do_en
 
     @property
+    def in_vietnamese(self) -> str:
+        """What happened and what to do in two or more sentences, for a form that is shown again."""
+        return f"{self.told.vi} {self.told.do_vi}"
+
+    @property
     def kept(self) -> str:
         """Code and facts as one line to be recorded; `config.reasons.recall` says it again in words."""
         return keep(self.code, self.facts)

@@ -95,5 +95,11 @@ def recall(kept: str | None) -> ReasonText:
     return explain_with(found[1], {str(name): str(value) for name, value in facts.items()})
 
 
+def in_english(kept: str) -> str:
+    """Return what `keep` wrote down in English, for logs and scripts; other words and a bare code as they are."""
+    told = recall(kept)
+    return kept if told.code in ("", kept) else told.en
+
+
 def _filled(template: str, facts: Mapping[str, str]) -> str:
     return _PLACE.sub(lambda place: facts.get(place[1], place[0]), template)

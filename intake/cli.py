@@ -107,9 +107,11 @@ def _say(error: Exception) -> int:
     from config.errors import OfficeError, WrongUse
 
     if isinstance(error, OfficeError):
-        click.echo(f"Lỗi / Error: {error}", err=True)
-        click.echo(f"Cách xử lý / Remedy: {error.remedy}", err=True)
+        told = error.told
+        click.echo(f"Lỗi: {told.vi}\nCách xử lý: {told.do_vi}", err=True)
+        click.echo(f"Error: {told.en}\nRemedy: {told.do_en}", err=True)
         return 2 if isinstance(error, WrongUse) else 3
     click.echo(f"Lỗi chương trình / Internal error: {type(error).__name__}: {error}", err=True)
-    click.echo("Cách xử lý / Remedy: run again with --debug and send the output to the maintainers.", err=True)
+    click.echo("Cách xử lý: chạy lại với --debug và gửi kết quả cho người bảo trì.", err=True)
+    click.echo("Remedy: run again with --debug and send the output to the maintainers.", err=True)
     return 3

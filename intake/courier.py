@@ -18,6 +18,7 @@ from email.utils import format_datetime
 from ipaddress import ip_address
 
 from config.errors import OfficeError
+from config.reasons import keep
 from config.settings import SmtpTable, is_loopback
 from intake.ports import CarryResult, Clock
 from storage.records import Letter, LetterKind
@@ -80,22 +81,23 @@ class SmtpCourier:
         recipients = [one.strip() for one in letter.to.split(",") if one.strip()]
         wrong = [one for one in recipients if not _ADDRESS.match(one)]
         if not recipients or wrong:
-            return CarryResult.REFUSED, f"not an address: {_quoted(', '.join(wrong) or '(none)')}"
+            return CarryResult.REFUSED, keep("LETTER_ADDRESS_WRONG", {"address": _quoted(", ".join(wrong) or "(none)")})
         try:
             content = compose(letter, self._settings.sender, self._office_name, self._clock()).as_bytes()
         except (ValueError, LookupError) as cause:
-            return CarryResult.REFUSED, f"the letter cannot be written as a mail: {_quoted(cause)}"
+            return CarryResult.REFUSED, keep("LETTER_NOT_WRITABLE", {"why": _quoted(cause)})
         progress = _Progress()
         try:
             with self._conversation() as relay:
                 return self._hand_over(relay, recipients, content, progress)
         except OfficeError as cause:
-            return CarryResult.TRY_LATER, f"{cause} {cause.remedy}"
+            return CarryResult.TRY_LATER, cause.kept
         except (smtplib.SMTPException, OSError, ValueError, LookupError, MemoryError) as cause:
             words = self._scrubbed(f"{type(cause).__name__}: {cause}")
             if progress.is_complete:
-                return CarryResult.IN_DOUBT, f"no answer after the whole mail was handed over ({words})"
-            return CarryResult.TRY_LATER, f"{self._settings.host}:{self._settings.port}: {words}"
+                return CarryResult.IN_DOUBT, keep("RELAY_SILENT", {"words": words})
+            place = f"{self._settings.host}:{self._settings.port}"
+            return CarryResult.TRY_LATER, keep("RELAY_AWAY", {"place": place, "words": words})
 
     def _hand_over(
         self, relay: smtplib.SMTP, recipients: list[str], content: bytes, progress: _Progress

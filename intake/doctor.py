@@ -56,7 +56,7 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
         try:
             lines.append(question())
         except OfficeError as error:
-            lines.append(HealthLine(name, False, str(error), error.remedy))
+            lines.append(_trouble(name, error))
         except Exception as error:  # A check that breaks is itself a finding, and the others must still be made.
             lines.append(HealthLine(name, False, f"{type(error).__name__}: {error}", "Chạy lại với --debug."))
 
@@ -79,6 +79,11 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
     ask("shelf", lambda: _shelf(ledger))
     ask("daemon", lambda: _daemon(ledger))
     return tuple(lines)
+
+
+def _trouble(name: str, error: OfficeError) -> HealthLine:
+    told = error.told
+    return HealthLine(name, False, told.vi, told.do_vi, told.en, told.do_en)
 
 
 def _campaign(settings: Settings) -> HealthLine:
@@ -173,7 +178,7 @@ def _trust(settings: Settings, now: datetime) -> list[HealthLine]:
     try:
         problems = check_trust(settings.trust_folders, now)
     except OfficeError as error:
-        return [HealthLine("trust", False, str(error), error.remedy)]
+        return [_trouble("trust", error)]
     if not problems:
         return [HealthLine("trust", True, "chứng thư gốc và danh sách thu hồi còn hiệu lực")]
     return [

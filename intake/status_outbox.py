@@ -7,6 +7,7 @@ import re
 from datetime import date, datetime
 from pathlib import Path
 
+from config.reasons import keep
 from intake.ports import CarryResult, Clock
 from intake.steps.edxml_status import StatusCode, StatusSender, write_status_package
 from intake.steps.unpacked import DocumentReference
@@ -51,7 +52,7 @@ class StatusOutbox:
         """
         status = STATUS_OF.get(letter.kind)
         if status is None:
-            return CarryResult.REFUSED, f"a {letter.kind.value} answers no document, so no status package says it"
+            return CarryResult.REFUSED, keep("STATUS_OF_NOTHING", {"kind": letter.kind.value})
         # The decision may know more than the kind of letter says: a receipt for what was filed is 03.
         status = NAMED.get(letter.references or "", status)
         package = write_status_package(
@@ -65,7 +66,8 @@ class StatusOutbox:
         try:
             self._put(f"{name}.edxml", package)
         except OSError as cause:
-            return CarryResult.TRY_LATER, f"STATUS_PACKAGE_NOT_WRITTEN: {self._folder}: {cause.strerror or cause}"
+            facts = {"folder": str(self._folder), "why": str(cause.strerror or cause)}
+            return CarryResult.TRY_LATER, keep("STATUS_PACKAGE_NOT_WRITTEN", facts)
         return CarryResult.SENT, f"{name}.edxml"
 
     def _put(self, name: str, package: bytes) -> None:

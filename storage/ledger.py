@@ -124,7 +124,7 @@ class Ledger:
         source_ok(self.database, source, at, counts or {})
 
     def source_failed(self, source: str, at: datetime, error: str, remedy: str) -> None:
-        """Record a look that failed; opens an outage, from the last good look, unless one is open."""
+        """Record a look that failed (`error` is an OfficeError's `kept`); opens an outage, from the last good look."""
         source_failed(self.database, source, at, error, remedy)
 
     def health(self) -> tuple[SourceHealth, ...]:

@@ -221,7 +221,7 @@ class Letters:
         with writing(self._database) as pages:
             wanted = select(letters).where(letters.c.state == LetterState.SENDING.value).order_by(letters.c.id)
             found = [letter_of(row) for row in pages.connection.execute(wanted)]
-            words = "the program ended while it was being sent"
+            words = "LETTER_INTERRUPTED"
             return tuple(
                 _change(pages, one, LetterState.IN_DOUBT, "letter_in_doubt", at=at, words=words) for one in found
             )

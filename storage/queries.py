@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Select, and_, distinct, func, or_, select, text
 
+from config.reasons import in_english
 from storage.changing import no_such_delivery
 from storage.database import Database
 from storage.letters import letters_by_delivery
@@ -392,7 +393,7 @@ class Queries:
                     "message_id": letter.message_id,
                     "sent_at": self._moment(letter.sent_at),
                     "subject": letter.subject,
-                    "error": letter.error,
+                    "error": None if letter.error is None else in_english(letter.error),
                 }
                 for letter in letters
             ],

@@ -138,10 +138,7 @@ class Vault(ABC):
             from storage.object_vault import open_object_vault
 
             return open_object_vault(url)
-        raise VaultError(
-            f"the vault URL {url!r} is not understood",
-            remedy="Write [vault] url as file:var/vault or s3://bucket/prefix.",
-        )
+        raise VaultError("VAULT_URL_WRONG", url=repr(url))
 
     @abstractmethod
     def writing(self) -> VaultWriter:
@@ -169,10 +166,7 @@ class Vault(ABC):
         except OSError as cause:
             raise _in_words(cause, f"the stored file {sha256} cannot be read") from cause
         if hashlib.sha256(data).hexdigest() != sha256:
-            raise VaultError(
-                f"the stored bytes of {sha256} no longer match their digest",
-                remedy="Run `intake audit`, then restore this file from the last backup; decide nothing on it yet.",
-            )
+            raise VaultError("VAULT_FILE_DAMAGED", sha256=sha256)
         return data
 
     @abstractmethod
@@ -251,10 +245,7 @@ class FileVault(Vault):
         try:
             return self._place(sha256).open("rb")
         except FileNotFoundError as cause:
-            raise VaultError(
-                f"the vault does not hold {sha256}",
-                remedy="Run `intake audit`, then restore the missing file from the last backup.",
-            ) from cause
+            raise VaultError("VAULT_LACKS_FILE", sha256=sha256) from cause
         except OSError as cause:
             raise _in_words(cause, f"the stored file {sha256} cannot be opened") from cause
 
@@ -445,9 +436,7 @@ def checked_digest(sha256: str) -> str:
 
 def _in_words(cause: OSError, what: str) -> VaultError:
     """Say what the disk did, and what to do about it."""
-    words = f"{what}: {cause.strerror or cause}"
+    why = cause.strerror or cause
     if cause.errno in (errno.ENOSPC, errno.EDQUOT):
-        return VaultFull(words, remedy="Free space on the vault's disk or raise its quota; intake goes on by itself.")
-    return VaultError(
-        words, remedy="Check that the vault's disk is mounted and whole, and that the service may write there."
-    )
+        return VaultFull("VAULT_FULL", what=what, why=why)
+    return VaultError("VAULT_AWAY", what=what, why=why)

@@ -327,7 +327,17 @@ def doctor(settings: LoadSettings, as_json: bool) -> int:
         lines = examine_house(loaded, shelf.ledger, office_clock(loaded)())
     ok = all(one.ok is not False for one in lines)
     if as_json:
-        checks = [{"name": one.name, "ok": one.ok, "said": one.said, "remedy": one.remedy or None} for one in lines]
+        checks = [
+            {
+                "name": one.name,
+                "ok": one.ok,
+                "said": one.said,
+                "remedy": one.remedy or None,
+                "said_en": one.said_en or None,
+                "remedy_en": one.remedy_en or None,
+            }
+            for one in lines
+        ]
         print_json({"schema": "intake-doctor/1", "ok": ok, "checks": checks})
         return 0 if ok else 1
     marks = {True: "✓", False: "✗", None: "?"}
@@ -335,4 +345,6 @@ def doctor(settings: LoadSettings, as_json: bool) -> int:
         click.echo(f"{marks[one.ok]} {one.name}: {one.said}")
         if one.ok is not True and one.remedy:
             click.echo(f"    → {one.remedy}")
+        if one.said_en:
+            click.echo(f"    {one.said_en}. {one.remedy_en}")
     return 0 if ok else 1

@@ -5,7 +5,6 @@ from __future__ import annotations
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from config.errors import OfficeError
 from intake.console.visit import Visit
 from storage.accounts import AccountError
 from storage.records import Role
@@ -35,7 +34,7 @@ def create(visit: Visit) -> Response:
             at=visit.now,
         )
     except AccountError as error:
-        return _page(visit, _words(error), status=422)
+        return _page(visit, error.in_vietnamese, status=422)
     return visit.go("/accounts", "account-created")
 
 
@@ -62,7 +61,7 @@ def change(visit: Visit) -> Response:
         else:
             raise HTTPException(404)
     except AccountError as error:
-        return _page(visit, _words(error), status=422)
+        return _page(visit, error.in_vietnamese, status=422)
     return visit.go("/accounts", "account-changed")
 
 
@@ -77,7 +76,3 @@ def _page(visit: Visit, flaw: str = "", status: int = 200) -> Response:
         flaw=flaw,
         given=given,
     )
-
-
-def _words(error: OfficeError) -> str:
-    return f"{error}. {error.remedy}"

@@ -81,7 +81,7 @@ def extend(visit: Visit) -> Response:
             )
         desk.clerk.extend(extension)
     except OfficeError as refusal:
-        return _form(visit, _with_flaw(typed, f"{refusal}. {refusal.remedy}"), status=409)
+        return _form(visit, _with_flaw(typed, refusal.in_vietnamese), status=409)
     return visit.go("/campaign", "extended")
 
 

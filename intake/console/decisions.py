@@ -70,7 +70,7 @@ def answer(visit: Visit) -> Response:
             )
         done = visit.desk.clerk.act(request)
     except OfficeError as refusal:
-        return _form(visit, delivery, action, visit.form, (f"{refusal}. {refusal.remedy}",), status=409)
+        return _form(visit, delivery, action, visit.form, (refusal.in_vietnamese,), status=409)
     if done.waits_for_second:
         return visit.go(f"/deliveries/{delivery.id}", "asked")
     following = _next_undecided(visit, delivery)

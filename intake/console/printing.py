@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import re
 from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from config.reasons import explain
+from config.reasons import explain, recall
 from intake.console import showing, words
 from intake.console.desk import Desk
 from intake.console.icons import icon
@@ -21,10 +20,9 @@ STATIC = {
 
 
 def _said(words: str | None) -> str:
-    """Return what stands in a place that holds either a reason code of ours or another program's words."""
-    if words is not None and re.fullmatch(r"[A-Z][A-Z0-9]*(_[A-Z0-9]+)+", words):
-        return explain(words).vi
-    return words or ""
+    """Return what stands in a place that holds either a code of ours, with or without facts, or another's words."""
+    told = recall(words)
+    return f"{told.vi} {told.do_vi}" if told.code and told.code != words else told.vi or told.en
 
 
 def static_files() -> dict[str, bytes]:

@@ -16,7 +16,7 @@ def keep(visit: Visit) -> Response:
     try:
         visit.preferences.save_view(visit.form.get("name", ""), address.partition("?")[2], visit.now)
     except PreferenceError as refusal:
-        return show_with_flaw(visit, f"{refusal}. {refusal.remedy}")
+        return show_with_flaw(visit, refusal.in_vietnamese)
     return visit.go(address, "view-saved")
 
 

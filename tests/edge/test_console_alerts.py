@@ -13,6 +13,7 @@ from sqlalchemy import delete
 
 from intake.console.alerts import alerts_of
 from intake.console.health import accounts_kept
+from intake.ports import SourceError
 from storage.records import LetterState, Role, State
 from storage.tables import source_keys
 from tests.makers_console import Answered, Bureau, Visitor, a_bureau, served
@@ -62,11 +63,21 @@ def test_an_intake_that_pauses_for_the_disk_says_so_on_every_page(bureau: Bureau
 
 
 def test_an_outage_says_what_to_do_and_that_nothing_is_lost(bureau: Bureau, clerk: Visitor) -> None:
-    """In Vietnamese first; the program's own words stand below."""
-    bureau.office.ledger.source_failed("qlvb", bureau.clock(), "cannot list /srv/x", "Check the share.")
+    """In Vietnamese first, also the error itself; the same in English stands below."""
+    error = SourceError("FOLDER_NOT_LISTED", source="qlvb", root="/srv/x", why="Stale file handle")
+    bureau.office.ledger.source_failed("qlvb", bureau.clock(), error.kept, error.remedy)
     page = words_of(clerk.get("/health"))
     assert "Nguồn qlvb: không xem được" in page
     assert "Cần làm: Báo quản trị hệ thống kèm dòng lỗi bên dưới. Văn bản gửi đến trong lúc này vẫn nằm ở nguồn" in page
+    vi = "Nguồn qlvb: không xem được thư mục /srv/x: Stale file handle. Kiểm tra ổ đĩa mạng đã được gắn"
+    en = "qlvb: the folder /srv/x cannot be listed: Stale file handle Check that the share is mounted"
+    assert page.index(f"Lỗi: {vi}") < page.index(en)
+
+
+def test_an_outage_of_an_earlier_version_still_shows(bureau: Bureau, clerk: Visitor) -> None:
+    """It was recorded in English words alone, and these are shown."""
+    bureau.office.ledger.source_failed("qlvb", bureau.clock(), "cannot list /srv/x", "Check the share.")
+    page = words_of(clerk.get("/health"))
     assert "Lỗi: cannot list /srv/x Check the share." in page
 
 

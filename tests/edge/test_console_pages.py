@@ -12,8 +12,10 @@ from urllib.parse import quote
 import pytest
 from sqlalchemy import event
 
+from config.reasons import keep
 from intake.console.desk import HealthLine
-from storage.records import Channel, LetterKind, State, Why
+from intake.ports import SourceError
+from storage.records import Channel, LetterKind, LetterState, State, Why
 from tests.makers_console import (
     ZONE,
     Answered,
@@ -390,12 +392,30 @@ def test_an_outage_is_on_every_page_and_in_its_ledger(bureau: Bureau, clerk: Vis
     """Lateness is judged with the outages in view."""
     ledger = bureau.office.ledger
     ledger.source_ok("mailbox", bureau.clock() - timedelta(hours=3))
-    ledger.source_failed("mailbox", bureau.clock() - timedelta(hours=1), "connection refused", "Start the mail server.")
+    error = SourceError("MAILBOX_REFUSED", where="mailbox: 127.0.0.1:993")
+    ledger.source_failed("mailbox", bureau.clock() - timedelta(hours=1), error.kept, error.remedy)
     assert "Nguồn mailbox: không xem được, xem lần cuối 3 giờ trước" in words_of(clerk.get("/"))
     page = words_of(clerk.get("/health"))
     assert "đang gián đoạn" in page
-    assert "connection refused" in page
-    assert "Start the mail server." in page
+    assert page.count("mailbox: 127.0.0.1:993: kết nối tới máy chủ thư bị từ chối hoặc bị ngắt.") == 3
+    assert page.count("mailbox: 127.0.0.1:993: the connection was refused or cut") == 3
+    assert "Kiểm tra host và port, và máy chủ thư đang chạy; lượt sau thử lại." in page
+
+
+def test_a_letter_that_waits_says_why_in_vietnamese(bureau: Bureau, clerk: Visitor) -> None:
+    """The relay's own words are a detail of the sentence."""
+    book = bureau.office.ledger.letters
+    bureau.filed("stc")
+    letter = book.in_state(LetterState.QUEUED)[0]
+    book.mark_sending(letter.id, bureau.clock())
+    words = keep("RELAY_AWAY", {"place": "127.0.0.1:25", "words": "ConnectionRefusedError: refused"})
+    book.mark_try_later(letter.id, bureau.clock(), next_at=bureau.clock() + timedelta(hours=1), words=words)
+    page = words_of(clerk.get("/letters"))
+    assert "Chưa gửi được qua máy chủ gửi thư 127.0.0.1:25. Chi tiết: ConnectionRefusedError: refused." in page
+    assert "RELAY_AWAY" not in page
+    assert "127.0.0.1:25: ConnectionRefusedError: refused" in [
+        one["error"] for one in bureau.desk.queries.show(letter.delivery_id)["letters"]
+    ]
 
 
 def test_a_source_that_nobody_looked_at_lately_is_told(bureau: Bureau, clerk: Visitor) -> None:

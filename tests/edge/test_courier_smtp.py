@@ -14,6 +14,7 @@ import pytest
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, Envelope, Session
 
+from config.reasons import recall
 from config.settings import SmtpTable
 from intake.courier import RehearsalCourier, SmtpCourier
 from intake.ports import CarryResult
@@ -199,7 +200,8 @@ def test_clear_text_beyond_this_machine_is_refused() -> None:
     """Even if the settings were loaded without their check."""
     result, words = carry(SmtpTable(host="mail.example", tls="none"))
     assert result is CarryResult.TRY_LATER
-    assert "only for this machine" in words
+    assert "only for this machine" in recall(words).en
+    assert "chỉ dùng trong chính máy này" in recall(words).vi
 
 
 def test_a_relay_that_is_not_there_is_tried_later() -> None:

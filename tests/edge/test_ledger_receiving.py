@@ -8,6 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from config.errors import WrongUse
+from intake.ports import SourceError
 from storage.ledger import Ledger
 from storage.queries import Queries
 from storage.records import Channel, ClockReading, State, Why
@@ -164,6 +165,19 @@ def test_a_memory_survives_and_is_each_sources_own(ledger: Ledger) -> None:
 
     assert ledger.memory("mailbox").get("cursor") == "42\0\ud800"
     assert ledger.memory("qlvb").get("cursor") is None
+
+
+def test_the_words_of_an_outage_are_kept_for_both_languages(ledger: Ledger) -> None:
+    """The log, for the administrator, has them in English; the pages say them in Vietnamese first."""
+    error = SourceError("FOLDER_NOT_LISTED", source="qlvb", root="/srv/x", why="Stale file handle")
+    ledger.source_failed("qlvb", NOON, error.kept, error.remedy)
+
+    (health,), (outage,) = ledger.health(), ledger.outages("qlvb")
+    assert (health.error, health.error_vi) == (str(error), error.told.vi)
+    assert (health.remedy, health.remedy_vi) == (error.remedy, error.told.do_vi)
+    assert (outage.error, outage.error_vi) == (str(error), error.told.vi)
+    (began,) = [one for one in Queries(ledger.database, OFFICE).entries() if one.event == "outage_began"]
+    assert began.detail["error"] == str(error)
 
 
 def test_an_outage_reaches_from_the_last_good_look_to_the_next(ledger: Ledger) -> None:

@@ -377,7 +377,9 @@ def test_doctor_says_what_is_not_well(desk: Desk) -> None:
     checks = {one["name"]: one for one in json.loads(out)["checks"]}
     assert status == 1
     assert checks["source qlvb"]["ok"] is False
-    assert checks["source qlvb"]["remedy"]
+    assert "không xem được thư mục" in checks["source qlvb"]["said"]
+    assert checks["source qlvb"]["remedy"].startswith("Kiểm tra ổ đĩa mạng")
+    assert "cannot be listed" in checks["source qlvb"]["said_en"]
 
 
 def test_a_source_that_is_gone_makes_once_say_so_and_heals(desk: Desk) -> None:
@@ -390,6 +392,17 @@ def test_a_source_that_is_gone_makes_once_say_so_and_heals(desk: Desk) -> None:
     assert document["sources"][0]["ok"] is False
     export.with_name("away").rename(export)
     assert desk.json("once")["received"] == 3
+
+
+def test_trouble_is_said_in_vietnamese_first(desk: Desk) -> None:
+    """What happened and what to do, then the same in English."""
+    _, _, said = desk.intake("show", "PDG-2019-999999")
+
+    vi, do_vi, en, do_en = said.splitlines()[-4:]
+    assert vi == "Lỗi: Không có văn bản 'PDG-2019-999999'."
+    assert do_vi.startswith("Cách xử lý: Nêu mã")
+    assert en == "Error: there is no delivery 'PDG-2019-999999'"
+    assert do_en.startswith("Remedy: Give an id")
 
 
 @pytest.mark.parametrize(

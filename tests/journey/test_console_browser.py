@@ -12,6 +12,7 @@ from pypdfium2 import PdfDocument
 
 from intake.demo.signing import draw_on_page
 from intake.pictures import FRAME
+from intake.ports import SourceError
 from signatures.question import Document, Question
 from signatures.report import as_json
 from signatures.verify import inspect
@@ -139,7 +140,8 @@ def bureau(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Bureau]:
         # Something of every kind is wrong as well: the strip, the counts and the words of it must fit, too.
         letter = made.office.ledger.letters.in_state(LetterState.QUEUED)[0]
         made.office.ledger.letters.withhold(letter.id, by="machine", reason="LETTER_CAP_PER_DAY", at=made.clock())
-        made.office.ledger.source_failed("qlvb", made.clock(), "cannot list /srv/qlvb-export", "Check the share.")
+        error = SourceError("FOLDER_NOT_LISTED", source="qlvb", root="/srv/qlvb-export", why="Stale file handle")
+        made.office.ledger.source_failed("qlvb", made.clock(), error.kept, error.remedy)
         yield made
 
 
