@@ -108,7 +108,7 @@ class FolderItem:
         group, manifest, sighting = self._group, self._manifest, self._sighting
         is_systems_own = group.is_systems_own and (group.shape == "edxml" or manifest is not None)
         stamped_at = manifest.received_at if manifest is not None and is_systems_own else None
-        moment = moment_of(sighting, group.modified_at, stamped_at)
+        moment = moment_of(sighting, group.modified_at, stamped_at, group.changed_at)
         reasons = list(self._flaws)
         if is_systems_own:
             reasons.append(Why("SYSTEM_PACKAGE", group.shape))

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal
+
+# No document of a system that exchanges packages is older. What is, has no time: unpackers that were told none write
+# 1970 or 1980, and a machine whose battery is empty wakes up in the year 2000.
+NO_TIME_BEFORE = datetime(2001, 1, 1, tzinfo=UTC)
 
 Witness = Literal["manifest", "file-time", "listing-interval", "first-listing"]
 
@@ -38,23 +42,28 @@ class Moment:
     earliest: datetime | None = None
 
 
-def moment_of(sighting: Sighting, file_time: datetime, stamped_at: datetime | None) -> Moment:
+def moment_of(
+    sighting: Sighting, file_time: datetime, stamped_at: datetime | None, changed_at: datetime | None = None
+) -> Moment:
     """
     Say when a thing arrived: design of the house, section 4, "A folder item's moment".
 
     1. `stamped_at`, the manifest's `received_at`, unless it lies after the look that showed it. 2. `file_time`, the
     newest time of its files, if it lies between the last listing without it and the first with it, or there was no
     earlier listing. 3. The interval between these two listings. A listing dated after the one that followed it was
-    dated by a clock that ran ahead, and is no witness. All times are aware.
+    dated by a clock that ran ahead, and is no witness. Without an earlier listing the interval begins when the file
+    system last touched the files, `changed_at`: they were there by then; where that says nothing either, nobody knows
+    how long they have been there. All times are aware; a stamp or file time before NO_TIME_BEFORE is none.
     """
-    if stamped_at is not None and stamped_at <= sighting.first + CLOCK_TOLERANCE:
+    if stamped_at is not None and NO_TIME_BEFORE <= stamped_at <= sighting.first + CLOCK_TOLERANCE:
         return Moment(stamped_at, "manifest")
     not_there_at = sighting.not_there_at
     if not_there_at is not None and not_there_at > sighting.first:
         not_there_at = None
-    after = not_there_at is None or not_there_at <= file_time
+    after = file_time >= NO_TIME_BEFORE and (not_there_at is None or not_there_at <= file_time)
     if after and file_time <= sighting.first:
         return Moment(file_time, "file-time")
-    if not_there_at is None:
-        return Moment(sighting.first, "first-listing")
-    return Moment(sighting.first, "listing-interval", not_there_at)
+    if not_there_at is not None:
+        return Moment(sighting.first, "listing-interval", not_there_at)
+    touched = changed_at is not None and NO_TIME_BEFORE <= changed_at < sighting.first
+    return Moment(sighting.first, "first-listing", changed_at if touched else None)

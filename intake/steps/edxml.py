@@ -18,6 +18,7 @@ from intake.steps.edxml_files import (
     child,
     decoded_files,
     local,
+    paired,
     references,
     value,
 )
@@ -104,15 +105,20 @@ def read_edxml(data: bytes, name: str, open_files: Open) -> Unpacked:
     # 3.
     if local(root) != "edXML":
         return _closed(data, name, digest, open_files, [*problems, Why("EDXML_OLD_GENERATION", name)], root)
-    status = next((one for one in all_named(root, "StatusCode")), None)
     attached = tuple(attachments(root))
     listed = tuple(references(root))
-    facts = _facts(root, status is not None, len(listed))
+    # What brings a file is a document, whatever else it says of itself: a status is set aside and never opened.
+    status = None if any(one.text.strip() for one in attached) else _status_code(root)
+    facts = _facts(root, status, len(listed))
     # 4.
-    files = decoded_files(attached, listed, problems) if status is None else []
-    check_complete(attached, listed, problems, is_status=status is not None)
-    if _operation_text(root) not in ("", *_OPERATIONS):
-        problems.append(Why("EDXML_OPERATION_UNKNOWN", _operation_text(root)[:40]))
+    files: list[File] = []
+    if status is None:
+        pairs = paired(attached, listed)
+        files = decoded_files(attached, pairs, tuple(one.name for one in listed), problems)
+        check_complete(attached, listed, pairs, problems)
+    operations = _operation_texts(root)
+    if len(operations) > 1 or not set(operations) <= {*_OPERATIONS}:
+        problems.append(Why("EDXML_OPERATION_UNKNOWN", ", ".join(operations)[:40]))
     leaves, flaws = open_files(files)
     return Unpacked(
         "edxml-status" if status is not None else "edxml",
@@ -135,7 +141,7 @@ def _closed(
 ) -> Unpacked:
     """Return a package that was not opened: its only leaf is itself."""
     kept = Leaf((name or "#1",), name or None, "", media_type_of(data), len(data), digest, data)
-    facts = None if root is None else _facts(root, False, 0, generation="soap")
+    facts = None if root is None else _facts(root, None, 0, generation="soap")
     del open_files
     return Unpacked("edxml", name, digest, len(data), (kept,), tuple(problems), edxml=facts)
 
@@ -176,13 +182,20 @@ def _has_dtd(root: etree._Element) -> bool:
     return declared is not None
 
 
+def _status_code(root: etree._Element) -> etree._Element | None:
+    """Return the code that makes a package a status: the header's own child, not one that stands anywhere in it."""
+    for one in all_named(root, "StatusCode"):
+        parent = one.getparent()
+        if parent is not None and local(parent) in ("Status", "MessageHeader"):
+            return one
+    return None
+
+
 def _facts(
-    root: etree._Element, is_status: bool, declared: int, generation: Literal["vxp", "soap"] = "vxp"
+    root: etree._Element, status: etree._Element | None, declared: int, generation: Literal["vxp", "soap"] = "vxp"
 ) -> EdxmlFacts:
-    header = next(all_named(root, "MessageHeader", "Status"), None)
-    if is_status:
-        code_element = next(all_named(root, "StatusCode"), None)
-        header = code_element.getparent() if code_element is not None else header
+    is_status = status is not None
+    header = status.getparent() if status is not None else next(all_named(root, "MessageHeader", "Status"), None)
     sender, code = child(header, "From"), child(header, "Code")
     issued = child(header, "PromulgationInfo")
     kind = child(header, "DocumentType")
@@ -201,7 +214,7 @@ def _facts(
         subject=value(header, "Subject"),
         document_id=value(header, "DocumentId"),
         document_type=value(kind, "TypeName"),
-        operation=_OPERATIONS.get(_operation_text(root), "new"),
+        operation=_operation(root),
         response_for=tuple(one for one in map(_reference, answers) if any((one.organ_id, one.code, one.document_id))),
         replaced_document_ids=_replaced(root),
         trace=tuple(
@@ -222,7 +235,7 @@ def _facts(
 def _replaced(root: etree._Element) -> tuple[str, ...]:
     """Return the ids of the documents that this one replaces, updates or revokes, each once."""
     holders = [*all_named(root, "ReplacementInfo")][:MAX_ENTRIES]
-    if _OPERATIONS.get(_operation_text(root), "new") != "new":
+    if _operation(root) != "new":
         holders += [*all_named(root, "Bussiness", "Business")][:1]
     return tuple(dict.fromkeys(found for one in holders if (found := value(one, "DocumentId"))))
 
@@ -236,12 +249,16 @@ def _reference(element: etree._Element) -> DocumentReference:
     )
 
 
-def _operation_text(root: etree._Element) -> str:
-    """Return BussinessDocType (the real spelling; some write Business) of the trace, empty where none is written."""
-    for one in all_named(root, "BussinessDocType", "BusinessDocType"):
-        text = (one.text or "").strip()
-        return text.lstrip("0") or ("0" if text else "")
-    return ""
+def _operation_texts(root: etree._Element) -> tuple[str, ...]:
+    """Return every BussinessDocType (the real spelling; some write Business), each once; none where none is written."""
+    written = (((one.text or "").strip()) for one in all_named(root, "BussinessDocType", "BusinessDocType"))
+    return tuple(dict.fromkeys(text.lstrip("0") or "0" for text in written if text))
+
+
+def _operation(root: etree._Element) -> Operation:
+    """Return what the package asks for; one that asks for two things at once asks for nothing that is obeyed."""
+    asked = _operation_texts(root)
+    return _OPERATIONS.get(asked[0], "new") if len(asked) == 1 else "new"
 
 
 def _match(text: str) -> re.Match[str] | None:

@@ -100,18 +100,50 @@ def _content_id(text: str) -> str:
     return (plain[4:] if plain.lower().startswith("cid:") else plain).strip("<>").strip()
 
 
-def decoded_files(attached: tuple[Attached, ...], references: tuple[Attached, ...], problems: list[Why]) -> list[File]:
+def paired(attached: tuple[Attached, ...], references: tuple[Attached, ...]) -> dict[int, int]:
+    """
+    Return which reference each attachment has, by their places; no reference serves twice.
+
+    By content id and name, then by either of them; what says neither pairs with what is left, in its order.
+    """
+    pairs: dict[int, int] = {}
+    free = dict(enumerate(references))
+
+    def same(one: Attached, other: Attached, *, by_id: bool, by_name: bool) -> bool:
+        ids = one.content_id == other.content_id != ""
+        names = one.name == other.name != ""
+        return (ids or not by_id) and (names or not by_name)
+
+    def is_silent(one: Attached) -> bool:
+        return not one.content_id and not one.name
+
+    for by_id, by_name in ((True, True), (True, False), (False, True), (False, False)):
+        for place, one in enumerate(attached):
+            if place in pairs:
+                continue
+            for number, other in free.items():
+                if same(one, other, by_id=by_id, by_name=by_name) and (
+                    by_id or by_name or is_silent(one) or is_silent(other)
+                ):
+                    pairs[place] = number
+                    del free[number]
+                    break
+    return pairs
+
+
+def decoded_files(
+    attached: tuple[Attached, ...], pairs: dict[int, int], names: tuple[str, ...], problems: list[Why]
+) -> list[File]:
     """Decode the attachments in their order; a name that is missing is taken from the reference they pair with."""
-    by_id = {one.content_id: one for one in reversed(references) if one.content_id}
     files: list[File] = []
-    for number, one in enumerate(attached):
-        reference = by_id.get(one.content_id) or (references[number] if number < len(references) else None)
-        name = one.name or (reference.name if reference is not None else "") or None
+    allowance = Allowance()
+    for place, one in enumerate(attached):
+        name = one.name or (names[pairs[place]] if place in pairs else "") or None
         content, flaw = _decoded(one.text)
-        shown = name or f"#{number + 1}"
+        shown = name or f"#{place + 1}"
         if flaw is not None:
             problems.append(Why("EDXML_ATTACHMENT_DAMAGED", f"{shown}: {flaw}"))
-        files.append((name, one.content_type, _unwrapped(content, name, problems)))
+        files.append((name, one.content_type, _unwrapped(content, name, allowance, problems)))
     return files
 
 
@@ -128,18 +160,18 @@ def _decoded(text: str) -> tuple[bytes, str | None]:
         return loose_base64(compact), str(cause)[:80]
 
 
-def _unwrapped(content: bytes, name: str | None, problems: list[Why]) -> bytes:
+def _unwrapped(content: bytes, name: str | None, allowance: Allowance, problems: list[Why]) -> bytes:
     """
     Take away the ZIP of one entry that the national SDK puts around each file, whatever ContentType says.
 
     An Office file is a ZIP too and is left alone, and so is a file that is called a ZIP and holds something else.
-    The entry's name is never used. Undone once only.
+    The entry's name is never used. Undone once only. `allowance` is the whole package's.
     """
     kind = media_type_of(content)
     if kind != ZIP or kind.startswith(OOXML_PREFIX):
         return content
     ending = (name or "").rpartition(".")[2].lower()
-    opened = open_archive(content, ZIP, name or "", Allowance())
+    opened = open_archive(content, ZIP, name or "", allowance)
     if not opened.whole or len(opened.members) != 1:
         return content
     inner = opened.members[0].data
@@ -155,18 +187,15 @@ def _unwrapped(content: bytes, name: str | None, problems: list[Why]) -> bytes:
 
 
 def check_complete(
-    attached: tuple[Attached, ...], references: tuple[Attached, ...], problems: list[Why], *, is_status: bool
+    attached: tuple[Attached, ...], references: tuple[Attached, ...], pairs: dict[int, int], problems: list[Why]
 ) -> None:
-    """Report references without an attachment and attachments without a reference (by id, else by name)."""
-    if is_status:
-        return
-    have = {one.content_id for one in attached if one.content_id} | {one.name for one in attached if one.name}
-    named = {one.content_id for one in references if one.content_id} | {one.name for one in references if one.name}
-    for one in references:
-        if one.content_id not in have and one.name not in have:
+    """Report references that no attachment has, and attachments without a reference where there are any."""
+    found = set(pairs.values())
+    for number, one in enumerate(references):
+        if number not in found:
             problems.append(Why("EDXML_INCOMPLETE", f"referenced and not there: {one.name or one.content_id}"[:300]))
-    for one in attached:
-        if references and one.content_id not in named and one.name not in named:
+    for place, one in enumerate(attached):
+        if references and place not in pairs:
             problems.append(Why("EDXML_INCOMPLETE", f"there and not referenced: {one.name or one.content_id}"[:300]))
     if not attached and not references:
         problems.append(Why("EDXML_INCOMPLETE", "no file in it"))

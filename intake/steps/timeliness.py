@@ -9,6 +9,9 @@ from config.campaign import Campaign
 from intake.steps.unpacked import Unpacked
 from storage.records import Channel, ClockReading, Delivery, Timeliness, Why
 
+# What the sender's side says of the moment of sending: shown, and never counted.
+SENDERS_CLOCKS = frozenset({"date_header", "manifest_sent_at", "edxml_trace"})
+
 _BEST_FIRST = (Timeliness.ON_TIME, Timeliness.IN_GRACE, Timeliness.AFTER_GRACE)
 
 
@@ -82,9 +85,10 @@ def judge_delivery(delivery: Delivery, unpacked: Unpacked, campaign: Campaign, *
     Judge a delivery by all its clocks.
 
     1. The recorded moment counts. 2. Where only an interval is known (a folder item) its start counts, and one that
-    straddles a cut-off is uncertain. 3. Where our own server's top Received is earlier than INTERNALDATE by more than
-    the tolerance (a message that was copied or restored), the earlier one counts until a person decides, if it
-    changes the class. 4. Sent before due but received after is shown, and changes nothing.
+    straddles a cut-off is uncertain; so is a late first sight of which no start is known, and then the campaign's own
+    start counts. 3. Where our own server's top Received and INTERNALDATE differ by more than the tolerance (a message
+    that was copied, restored, or put there by a client, which writes both) and lie on two sides of a cut-off, the
+    earlier one counts until a person decides. 4. Sent before due but received after is shown, and changes nothing.
     """
     clocks = read_clocks(delivery, unpacked)
     reasons: list[Why] = []
@@ -99,20 +103,24 @@ def judge_delivery(delivery: Delivery, unpacked: Unpacked, campaign: Campaign, *
                 Why("TIME_UNCERTAIN", f"{delivery.received_at_earliest.isoformat()} … {counted.isoformat()}")
             )
         counted = delivery.received_at_earliest
+    elif delivery.received_by == "first-listing" and judge(counted, campaign) is not Timeliness.ON_TIME:
+        uncertain = True
+        reasons.append(Why("TIME_UNCERTAIN", f"? … {counted.isoformat()}"))
+        counted = min(counted, campaign.opens)
     # 3. Two clocks of our own that disagree.
     tolerance = timedelta(seconds=tolerance_seconds)
     own = next((one.at for one in clocks if one.name == "received_header"), None)
     if own is not None and abs(own - counted) > tolerance:
         detail = f"INTERNALDATE {counted.isoformat()}, Received {own.isoformat()}"
-        if own < counted and judge(own, campaign) is not judge(counted, campaign):
+        if judge(own, campaign) is not judge(counted, campaign):
             uncertain = True
-            counted = own.astimezone(UTC)
+            counted = min(counted, own.astimezone(UTC))
             reasons.append(Why("CLOCKS_DISAGREE_ON_CUT_OFF", detail))
         else:
             reasons.append(Why("CLOCKS_DISAGREE", detail))
     # 4. The sender's own claim.
     timeliness = judge(counted, campaign)
-    sent = next((one.at for one in clocks if one.name in ("date_header", "manifest_sent_at") and one.at), None)
+    sent = next((one.at for one in clocks if one.name in SENDERS_CLOCKS and one.at), None)
     if timeliness is not Timeliness.ON_TIME and sent is not None and sent < campaign.due:
         reasons.append(Why("SENT_BEFORE_DUE", sent.isoformat()))
     return Timing(counted, timeliness, uncertain, clocks, tuple(reasons))

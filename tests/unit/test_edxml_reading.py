@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
 
+from intake.steps import allowance
 from intake.steps.edxml import looks_like_edxml
 from intake.steps.edxml_status import MEANINGS, StatusSender, write_status_package
 from intake.steps.unpack import unpack
 from intake.steps.unpacked import DocumentReference, EdxmlFacts, Unpacked
+from storage.records import Why
 from tests.makers_mail import PDF, a_package, a_zip
 
 
@@ -111,6 +114,141 @@ def test_a_reference_without_its_file_is_an_incomplete_package() -> None:
     )
 
     assert "EDXML_INCOMPLETE" in codes(unpack(package, "p.edxml"))
+
+
+def listing(*references: tuple[str | None, str | None]) -> bytes:
+    """A list of references, each with a content id and a name, or without."""
+    written = (
+        "<Reference>"
+        + (f"<ContentId>{identity}</ContentId>" if identity is not None else "")
+        + (f"<AttachmentName>{name}</AttachmentName>" if name is not None else "")
+        + "</Reference>"
+        for identity, name in references
+    )
+    return "".join(written).encode()
+
+
+def enclosed(*attachments: tuple[str | None, str | None]) -> bytes:
+    """The attachments that these ids and names describe, each with its own bytes."""
+    written = (
+        "<Attachment>"
+        + (f"<ContentId>{identity}</ContentId>" if identity is not None else "")
+        + (f"<AttachmentName>{name}</AttachmentName>" if name is not None else "")
+        + f"<ContentTransferEncoded>{b64encode(PDF + b'%d' % number).decode()}</ContentTransferEncoded></Attachment>"
+        for number, (identity, name) in enumerate(attachments)
+    )
+    return "".join(written).encode()
+
+
+def paired(references: bytes, attachments: bytes) -> Unpacked:
+    """A package of these references and attachments."""
+    package = a_package((), prefix="")
+    package = package.replace(b'<edXMLManifest version="1.0">', b'<edXMLManifest version="1.0">' + references)
+    return unpack(package.replace(b"<AttachmentEncoded>", b"<AttachmentEncoded>" + attachments), "p.edxml")
+
+
+@pytest.mark.parametrize(
+    ("references", "attachments", "names"),
+    [
+        pytest.param(
+            [("1", "a"), ("2", "b")], [("cid:2", None), ("&lt;1&gt;", None)], ["b", "a"], id="by id, in another order"
+        ),
+        pytest.param([("1", "a"), ("1", "b")], [("1", "b"), ("1", None)], ["b", "a"], id="one id twice"),
+        pytest.param(
+            [(None, "a"), (None, "b")], [(None, None), (None, "a")], ["b", "a"], id="names, and the rest by order"
+        ),
+        pytest.param(
+            [(None, None), (None, None)], [("1", "a"), ("2", "b")], ["a", "b"], id="references that say nothing"
+        ),
+        pytest.param([("x", "a"), ("y", "a")], [("y", "a"), ("x", "a")], ["a", "a"], id="one name twice"),
+        pytest.param([], [("1", "a")], ["a"], id="no references at all"),
+    ],
+)
+def test_each_attachment_has_its_own_reference(
+    references: list[tuple[str | None, str | None]], attachments: list[tuple[str | None, str | None]], names: list[str]
+) -> None:
+    """By id and name, by either, then by order: whatever a writer leaves out (domain: edXML as practised)."""
+    found = paired(listing(*references), enclosed(*attachments))
+
+    assert codes(found) == set()
+    assert [(leaf.name, leaf.data) for leaf in found.parts] == [
+        (name, PDF + b"%d" % number) for number, name in enumerate(names)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("references", "attachments", "missing"),
+    [
+        pytest.param([("1", "a"), ("1", "b")], [("1", "a")], "referenced and not there: b", id="one id for two files"),
+        pytest.param(
+            [("1", "a"), ("2", "a")], [("1", "a")], "referenced and not there: a", id="one name for two files"
+        ),
+        pytest.param([("1", "a")], [("1", "a"), ("1", "a")], "there and not referenced: a", id="a file too many"),
+        pytest.param([("1", "a")], [("2", "b")], "referenced and not there: a", id="another file"),
+    ],
+)
+def test_a_reference_serves_one_attachment_only(
+    references: list[tuple[str | None, str | None]], attachments: list[tuple[str | None, str | None]], missing: str
+) -> None:
+    """Else a package that lost its form would look whole, because its annex has the same id."""
+    assert Why("EDXML_INCOMPLETE", missing) in paired(listing(*references), enclosed(*attachments)).problems
+
+
+STATUS_CODE = b"<StatusCode>03</StatusCode>"
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        pytest.param(b"</Subject>", b"</Subject><OtherInfo>" + STATUS_CODE + b"</OtherInfo>", id="deep in the header"),
+        pytest.param(b"</Subject>", b"</Subject>" + STATUS_CODE, id="where a status has it"),
+        pytest.param(b"</AttachmentEncoded>", b"</AttachmentEncoded>" + STATUS_CODE, id="after the files"),
+    ],
+)
+def test_a_package_that_brings_files_is_no_status(before: bytes, after: bytes) -> None:
+    """A status is set aside unopened; a form inside would be lost in silence."""
+    unpacked = unpack(a_package(prefix="").replace(before, after), "p.edxml")
+
+    assert (unpacked.kind, [leaf.data for leaf in unpacked.parts]) == ("edxml", [PDF])
+
+
+@pytest.mark.parametrize("parent", ["Status", "MessageHeader"])
+def test_a_status_stands_in_the_header_under_either_name(parent: str) -> None:
+    """As the samples of the national axis have it."""
+    package = (
+        f"<edXML><edXMLEnvelope><edXMLHeader><{parent}><ResponseFor><OrganId>H11.11</OrganId><Code>5/SNV</Code>"
+        f"<PromulgationDate>2019/09/10</PromulgationDate><DocumentId>uuid</DocumentId></ResponseFor>"
+        f"<From><OrganId>H11.02</OrganId></From><StatusCode>03</StatusCode><Timestamp>2019/09/12 10:00:00</Timestamp>"
+        f"</{parent}></edXMLHeader></edXMLEnvelope><AttachmentEncoded/></edXML>"
+    )
+    unpacked = unpack(package.encode(), "p.edxml")
+
+    assert (unpacked.kind, facts(unpacked).status_code, facts(unpacked).from_organ_id) == (
+        "edxml-status",
+        "03",
+        "H11.02",
+    )
+    assert facts(unpacked).response_for[0].document_id == "uuid"
+    assert codes(unpacked) == set()
+
+
+def test_a_package_that_asks_for_two_things_at_once_is_obeyed_in_neither() -> None:
+    """A person asks the sender which was meant."""
+    twice = b"<BussinessDocType>1</BussinessDocType>"
+    unpacked = unpack(a_package(prefix="").replace(b"</TraceHeaderList>", twice + b"</TraceHeaderList>"), "p.edxml")
+
+    assert facts(unpacked).operation == "new"
+    assert "EDXML_OPERATION_UNKNOWN" in codes(unpacked)
+
+
+def test_the_wrappers_of_a_package_have_one_allowance_together(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Five hundred small bombs are one large one."""
+    monkeypatch.setattr(allowance, "MAX_PRODUCED_BYTES", 3_000)
+    files = [(f"{number}.pdf", PDF + bytes(1_500)) for number in range(4)]
+
+    unpacked = unpack(a_package(files), "p.edxml")
+
+    assert "LIMIT_BYTES" in codes(unpacked)
 
 
 def test_equal_names_in_a_package_are_kept_apart() -> None:

@@ -5,9 +5,19 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from intake.steps.timeliness import judge, judge_delivery
-from intake.steps.unpacked import ReceivedHop
-from storage.records import Timeliness
-from tests.makers import CLOSES, DUE, IN_TIME, SECOND, a_campaign, a_delivery, an_unpacked, some_mail_facts
+from intake.steps.unpacked import ReceivedHop, TraceStamp
+from storage.records import Channel, Timeliness
+from tests.makers import (
+    CLOSES,
+    DUE,
+    IN_TIME,
+    SECOND,
+    a_campaign,
+    a_delivery,
+    an_unpacked,
+    some_edxml_facts,
+    some_mail_facts,
+)
 
 
 @pytest.mark.parametrize(
@@ -62,6 +72,85 @@ def test_the_senders_date_changes_nothing_but_is_shown() -> None:
     delivery = a_delivery(received_at=DUE + timedelta(hours=1))
 
     timing = judge_delivery(delivery, an_unpacked(mail=mail), a_campaign(), tolerance_seconds=300)
+
+    assert timing.timeliness is Timeliness.IN_GRACE
+    assert [one.code for one in timing.reasons] == ["SENT_BEFORE_DUE"]
+
+
+@pytest.mark.parametrize("cut_off", [DUE, CLOSES], ids=["due", "closes"])
+def test_a_later_stamp_of_our_own_server_across_a_cut_off_waits_for_a_person_too(cut_off: datetime) -> None:
+    """A client that puts a mail into the mailbox writes its INTERNALDATE; the earlier moment counts meanwhile."""
+    mail = some_mail_facts(received=(ReceivedHop("by mx", (cut_off + timedelta(hours=1)).astimezone(UTC)),))
+    delivery = a_delivery(received_at=cut_off - timedelta(hours=1))
+
+    timing = judge_delivery(delivery, an_unpacked(mail=mail), a_campaign(), tolerance_seconds=300)
+
+    assert (timing.counted_at, timing.uncertain) == (delivery.received_at, True)
+    assert [one.code for one in timing.reasons if one.code.startswith("CLOCKS")] == ["CLOCKS_DISAGREE_ON_CUT_OFF"]
+
+
+@pytest.mark.parametrize("seconds", [300, 301], ids=["within the tolerance", "beyond it"])
+def test_a_disagreement_within_the_tolerance_is_none(seconds: int) -> None:
+    """Two clocks of one house differ; on the two sides of a cut-off only what is beyond the tolerance is doubt."""
+    mail = some_mail_facts(received=(ReceivedHop("by mx", (DUE - SECOND).astimezone(UTC)),))
+    delivery = a_delivery(received_at=DUE - SECOND + timedelta(seconds=seconds))
+
+    timing = judge_delivery(delivery, an_unpacked(mail=mail), a_campaign(), tolerance_seconds=300)
+
+    assert timing.uncertain is (seconds > 300)
+
+
+@pytest.mark.parametrize(
+    ("received_at", "expected"),
+    [
+        (DUE - SECOND, (Timeliness.ON_TIME, False)),
+        (DUE, (Timeliness.ON_TIME, True)),
+        (CLOSES, (Timeliness.ON_TIME, True)),
+    ],
+    ids=["in time anyway", "late", "too late"],
+)
+def test_a_late_first_sight_without_any_other_time_counts_as_in_time_until_a_person_decides(
+    received_at: datetime, expected: tuple[Timeliness, bool]
+) -> None:
+    """The service looked for the first time after the day: how long the file had been there, nobody knows."""
+    delivery = a_delivery(received_at=received_at, received_by="first-listing")
+
+    timing = judge_delivery(delivery, an_unpacked(mail=None), a_campaign(), tolerance_seconds=300)
+
+    assert (timing.timeliness, timing.uncertain) == expected
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "expected"),
+    [
+        pytest.param(DUE - SECOND, DUE - SECOND / 2, (Timeliness.ON_TIME, False), id="ends before due"),
+        pytest.param(DUE - SECOND, DUE, (Timeliness.ON_TIME, True), id="ends at due"),
+        pytest.param(DUE, DUE + SECOND, (Timeliness.IN_GRACE, False), id="begins at due"),
+        pytest.param(CLOSES - SECOND, CLOSES, (Timeliness.IN_GRACE, True), id="ends at the end of grace"),
+        pytest.param(DUE - SECOND, CLOSES, (Timeliness.ON_TIME, True), id="stopped over both"),
+        pytest.param(CLOSES, CLOSES + SECOND, (Timeliness.AFTER_GRACE, False), id="begins when grace is over"),
+    ],
+)
+def test_an_interval_is_judged_at_both_its_ends(
+    start: datetime, end: datetime, expected: tuple[Timeliness, bool]
+) -> None:
+    """The service stood still between the two: its start counts, and a cut-off inside it is for a person."""
+    delivery = a_delivery(received_at=end, received_at_earliest=start)
+
+    timing = judge_delivery(delivery, an_unpacked(mail=None), a_campaign(), tolerance_seconds=300)
+
+    assert (timing.timeliness, timing.uncertain) == expected
+    assert timing.counted_at == start
+
+
+def test_a_package_that_its_trace_says_was_sent_in_time_is_shown_as_such() -> None:
+    """Its stamps are the sender's side, like a Date header: evidence, never the moment."""
+    package = some_edxml_facts(trace=(TraceStamp("H11.09", (DUE - timedelta(hours=1)).astimezone(UTC), ""),))
+    delivery = a_delivery(received_at=DUE + SECOND, channel=Channel.QLVB)
+
+    timing = judge_delivery(
+        delivery, an_unpacked(kind="edxml", mail=None, edxml=package), a_campaign(), tolerance_seconds=300
+    )
 
     assert timing.timeliness is Timeliness.IN_GRACE
     assert [one.code for one in timing.reasons] == ["SENT_BEFORE_DUE"]
