@@ -47,7 +47,7 @@ def papers_in(attributes: Iterable[Attribute]) -> Material:
     """
     Return the papers in the attributes made for them; what cannot be read is left out.
 
-    Source: ETSI EN 319 122-1, 5.4.1 and 5.4.2 (certificate and revocation values); PDF 32000-1, 12.8.3.3.2 (Adobe's
+    Source: ETSI EN 319 122-1, 5.4.1 and 5.4.2 (certificate and revocation values); ISO 32000-1, 12.8.3.3.2 (Adobe's
     revocation information).
     """
     found: dict[str, list[bytes]] = {"certificates": [], "crls": [], "ocsps": []}

@@ -8,35 +8,22 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from signatures import algorithms, archive_stamps, asn1
+from signatures import algorithms, archive_stamps, asn1, countersignatures
 from signatures.certificates import Certificate, parse_all, signer_of
 from signatures.chain import ChainJudgement, judge_chain
-from signatures.cms_reader import (
-    Attribute,
-    NotSignedData,
-    SignedData,
-    SignerInfo,
-    attributes,
-    read_signed_data,
-    signer_info,
-)
+from signatures.cms_reader import Attribute, SignedData, SignerInfo, attributes, read_signed_data
 from signatures.evidence import Material, papers_in, papers_of
 from signatures.question import Question
-from signatures.report import Covers, Level, Reason, Revocation, SignatureFinding, SignatureKind, Signer, Verdict
+from signatures.report import Level, Reason, Revocation, Verdict
 from signatures.signer import Content, SignerCheck, examine
+from signatures.signer_judgement import SignerJudgement
 from signatures.tally import Tally
 from signatures.timestamps import CLOCK_TOLERANCE, TimestampJudgement, judge_timestamp
 
-__all__ = ["NotSignedData", "Profile", "SignerJudgement", "judge_signed_data"]
-
 SIGNATURE_TIMESTAMP = "1.2.840.113549.1.9.16.2.14"
-COUNTERSIGNATURE = "1.2.840.113549.1.9.6"
 
 # A signature has one time stamp, sometimes two; each costs a chain.
 MAX_TIMESTAMPS = 16
-MAX_COUNTERSIGNATURES = 16
-# A counter-signature may itself be counter-signed (RFC 5652, 11.4); nobody reads further down than this.
-MAX_COUNTER_DEPTH = 2
 
 
 class Profile(StrEnum):
@@ -45,62 +32,11 @@ class Profile(StrEnum):
     CMS = "cms"
     """Plain CMS or CAdES, S/MIME: RFC 5652; ESS certificate binding is judged where present."""
     PDF_DETACHED = "adbe.pkcs7.detached"
-    """PDF 32000-1, 12.8.3.3: content inside must not differ; ESS binding is judged where present."""
+    """ISO 32000-1, 12.8.3.3: content inside must not differ; ESS binding is judged where present."""
     PDF_CADES = "ETSI.CAdES.detached"
     """ETSI EN 319 142-1, 6.3: as before; without an ESS binding it is no baseline signature, which is remarked."""
     PDF_SHA1 = "adbe.pkcs7.sha1"
-    """PDF 32000-1, 12.8.3.3.2: the encapsulated content is the SHA-1 digest of the byte range."""
-
-
-@dataclass(frozen=True, slots=True)
-class SignerJudgement:
-    """
-    What was found about one SignerInfo; the fields mean what they mean in `report.SignatureFinding`.
-
-    `index` counts SignerInfos from 0 as they stand. `proven_at` is the best signature time: the earliest of a passed
-    signature time stamp, the proven time the caller gave, and the receipt. `timestamps` are the signature and archive
-    time stamps found inside; `countersignatures` are reported and never decide.
-    """
-
-    index: int
-    verdict: Verdict
-    sub_indication: str | None = None
-    intact: bool | None = None
-    level: Level | None = None
-    trusted: bool | None = None
-    revocation: Revocation = Revocation.NOT_CHECKED
-    signer: Signer | None = None
-    claimed_at: datetime | None = None
-    proven_at: datetime | None = None
-    proven_by: Literal["timestamp", "receipt"] | None = None
-    digest_algorithm: str | None = None
-    signature_algorithm: str | None = None
-    reasons: tuple[Reason, ...] = ()
-    evidence: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
-    timestamps: tuple[TimestampJudgement, ...] = ()
-    countersignatures: tuple[SignerJudgement, ...] = ()
-
-    def as_finding(self, name: str, kind: SignatureKind, covers: Covers = Covers.UNKNOWN) -> SignatureFinding:
-        """Return this judgement as the report's finding; the caller adds what it knows of the file's bytes."""
-        return SignatureFinding(
-            name=name,
-            kind=kind,
-            verdict=self.verdict,
-            level=self.level,
-            sub_indication=self.sub_indication,
-            intact=self.intact,
-            covers=covers,
-            trusted=self.trusted,
-            revocation=self.revocation,
-            signer=self.signer,
-            claimed_at=self.claimed_at,
-            proven_at=self.proven_at,
-            proven_by=self.proven_by,
-            digest_algorithm=self.digest_algorithm,
-            signature_algorithm=self.signature_algorithm,
-            reasons=self.reasons,
-            evidence=self.evidence,
-        )
+    """ISO 32000-1, 12.8.3.3.2: the encapsulated content is the SHA-1 digest of the byte range."""
 
 
 def judge_signed_data(
@@ -214,7 +150,9 @@ class _Case:
             self.tally.remark("CERTIFICATE_BINDING_MISSING")
 
         # 5. Counter-signatures, level, and all of it together.
-        counters = self._countersignatures(self.signer, extra, papers, best, MAX_COUNTER_DEPTH)
+        counters = countersignatures.judge(self.signed, self.signer, extra, self.candidates, self.question, papers)
+        for code, detail in countersignatures.remarks_on(counters):
+            self.tally.remark(code, detail)
         signer = None if check.certificate is None else signer_of(check.certificate.der)
         evidence = dict.fromkeys(() if chain is None else chain.evidence)
         for stamp in (*stamps, *archives):
@@ -252,10 +190,7 @@ class _Case:
         if self.signed.content != self.digest_of("sha1"):
             self.tally.fail("HASH_FAILURE", "CONTENT_CHANGED")
             return False
-        if not self.question.integrity_only:
-            self.tally.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", "sha1")
-        else:
-            self.tally.remark("WEAK_DIGEST", "sha1")
+        self.tally.weak_digest("sha1", is_remark=self.question.integrity_only)
         return True
 
     def _unsigned_attributes(self) -> tuple[Attribute, ...]:
@@ -356,62 +291,3 @@ class _Case:
         if not (papers.crls or papers.ocsps):
             return "B-T"
         return "B-LTA" if any(one.proves for one in archives) else "B-LT"
-
-    def _countersignatures(
-        self, parent: SignerInfo, extra: tuple[Attribute, ...], papers: Material, best: datetime, depth: int
-    ) -> tuple[SignerJudgement, ...]:
-        """Judge the counter-signatures over the parent's signature value (RFC 5652, 11.4); they never decide."""
-        values = [value for one in extra if one.kind == COUNTERSIGNATURE for value in one.values]
-        found = []
-        for index, value in enumerate(values[:MAX_COUNTERSIGNATURES]):
-            try:
-                found.append(self._countersignature(index, parent, signer_info(value), papers, best, depth))
-            except (asn1.Asn1Error, algorithms.Unsupported) as cause:
-                reason = Reason("CMS_MALFORMED", str(cause))
-                found.append(SignerJudgement(index, Verdict.FAILED, "FORMAT_FAILURE", False, reasons=(reason,)))
-        for one in found:
-            name = "" if one.signer is None else one.signer.common_name
-            code = "COUNTERSIGNATURE_HOLDS" if one.verdict is Verdict.PASSED else "COUNTERSIGNATURE_NOT_PASSED"
-            self.tally.remark(code, f"{one.verdict.value} {name}".strip())
-        return tuple(found)
-
-    def _countersignature(
-        self, index: int, parent: SignerInfo, signer: SignerInfo, papers: Material, best: datetime, depth: int
-    ) -> SignerJudgement:
-        tally = Tally()
-        check = examine(
-            self.signed,
-            signer,
-            Content(inside=parent.signature),
-            self.candidates,
-            tally,
-            content_type=None,
-            weak_is_remark=self.question.integrity_only,
-        )
-        below: tuple[SignerJudgement, ...] = ()
-        inner = attributes(signer.unsigned_attributes)
-        if depth > 0 and inner:
-            below = self._countersignatures(signer, inner, papers, best, depth - 1)
-        trusted, revocation = None, Revocation.NOT_CHECKED
-        evidence: tuple[tuple[str, bytes], ...] = ()
-        if check.certificate is not None:
-            chain = judge_chain(
-                check.certificate.der, papers.certificates, self.question, crls=papers.crls, ocsps=papers.ocsps
-            )
-            tally.take(chain.verdict, chain.sub_indication, chain.reasons)
-            trusted, revocation, evidence = chain.trusted, chain.revocation, chain.evidence
-        return SignerJudgement(
-            index=index,
-            verdict=tally.verdict,
-            sub_indication=tally.sub_indication,
-            intact=check.intact,
-            trusted=trusted,
-            revocation=revocation,
-            signer=None if check.certificate is None else signer_of(check.certificate.der),
-            claimed_at=check.claimed_at,
-            digest_algorithm=check.digest_algorithm,
-            signature_algorithm=check.signature_algorithm,
-            reasons=tally.reasons,
-            evidence=evidence,
-            countersignatures=below,
-        )

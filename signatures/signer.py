@@ -107,7 +107,7 @@ def examine(
     except asn1.Asn1Error as cause:
         tally.fail("FORMAT_FAILURE", "CMS_MALFORMED", str(cause))
     if digest_name in BROKEN_DIGESTS:
-        _weak(tally, digest_name, weak_is_remark)
+        tally.weak_digest(digest_name, is_remark=weak_is_remark)
     if not signed.digest_algorithms:
         # RFC 5652, 5.1: a validator may refuse a digest that was not announced; an empty list announces nothing.
         tally.doubt("SIG_CONSTRAINTS_FAILURE", "DIGEST_NOT_ANNOUNCED", "the list of digest algorithms is empty")
@@ -132,7 +132,7 @@ def examine(
     try:
         scheme = algorithms.scheme_of(signer.signature_algorithm, digest_name)
         if scheme.digest in BROKEN_DIGESTS and scheme.digest != digest_name:
-            _weak(tally, scheme.digest, weak_is_remark)
+            tally.weak_digest(scheme.digest, is_remark=weak_is_remark)
         if choice.certificates and (attrs.present or not content.missing):
             fits = partial(_value_fits, signer.signature, scheme, attrs, content)
             signature_holds = choice.verify(fits, inherited_keys=scheme.kind == "dsa")
@@ -177,13 +177,6 @@ def _announced(signed: SignedData) -> set[str]:
         with suppress(asn1.Asn1Error, algorithms.Unsupported):
             found.add(algorithms.digest_name(algorithms.algorithm(one)[0]))
     return found
-
-
-def _weak(tally: Tally, name: str, weak_is_remark: bool) -> None:
-    if weak_is_remark:
-        tally.remark("WEAK_DIGEST", name)
-    else:
-        tally.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", name)
 
 
 def _content_holds(content: Content, attrs: _Attributes, digest_name: str | None, tally: Tally) -> bool | None:

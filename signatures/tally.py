@@ -34,6 +34,17 @@ class Tally:
         """Find that the answer cannot be given: INDETERMINATE."""
         self._worsen(Verdict.INDETERMINATE, sub_indication, code, detail)
 
+    def weak_digest(self, name: str, *, is_remark: bool) -> None:
+        """
+        Find that collisions can be made of the digest `name`, so that what it covers may have a twin.
+
+        That is a question of trust, like the strength of a key; where nobody asks for trust it `is_remark` only.
+        """
+        if is_remark:
+            self.remark("WEAK_DIGEST", name)
+        else:
+            self.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", name)
+
     def cannot(self, code: str, detail: str = "") -> None:
         """Find that we cannot judge this at all: UNSUPPORTED."""
         self._worsen(Verdict.UNSUPPORTED, None, code, detail)

@@ -142,10 +142,7 @@ def _judge(
     if info.unknown_critical:
         tally.cannot("TIMESTAMP_EXTENSION_UNKNOWN", ", ".join(info.unknown_critical))
     if info.digest_algorithm in BROKEN_DIGESTS:
-        if question.integrity_only:
-            tally.remark("WEAK_DIGEST", info.digest_algorithm)
-        else:
-            tally.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", info.digest_algorithm)
+        tally.weak_digest(info.digest_algorithm, is_remark=question.integrity_only)
 
     # 2. The signature.
     info_signer = signed.signers[0]

@@ -19,7 +19,8 @@ from signatures.formats.pdf_view import View
 from signatures.formats.pdf_x509 import judge_rsa_sha1
 from signatures.question import Question
 from signatures.report import ChangedAfter, Level, Reason, SignatureFinding, Verdict
-from signatures.signed_data import Profile, SignerJudgement, judge_signed_data
+from signatures.signed_data import Profile, judge_signed_data
+from signatures.signer_judgement import SignerJudgement
 from signatures.timestamps import TimestampJudgement, judge_timestamp
 
 # ETSI EN 319 102-1, table 5: the sub-indication of a signature that breaks the rules of its format.

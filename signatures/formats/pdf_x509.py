@@ -9,7 +9,7 @@ from signatures.certificates import CertificateError, parse, signer_of
 from signatures.chain import judge_chain
 from signatures.question import Question
 from signatures.report import Revocation, Verdict
-from signatures.signed_data import SignerJudgement
+from signatures.signer_judgement import SignerJudgement
 from signatures.tally import Tally
 
 
@@ -48,10 +48,7 @@ def judge_rsa_sha1(
         intact = False
     except algorithms.Unsupported as cause:
         tally.cannot("ALGORITHM_UNSUPPORTED", str(cause))
-    if question.integrity_only:
-        tally.remark("WEAK_DIGEST", "sha1")
-    else:
-        tally.doubt("CRYPTO_CONSTRAINTS_FAILURE_NO_POE", "WEAK_DIGEST", "sha1")
+    tally.weak_digest("sha1", is_remark=question.integrity_only)
     if tally.verdict is not Verdict.FAILED:
         chain = judge_chain(certificates[0], certificates[1:], question)
         trusted = chain.trusted

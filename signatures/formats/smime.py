@@ -20,7 +20,8 @@ from signatures.report import (
     Verdict,
     verdict_of_signatures,
 )
-from signatures.signed_data import SignerJudgement, judge_signed_data
+from signatures.signed_data import judge_signed_data
+from signatures.signer_judgement import SignerJudgement
 
 # Signatures within signatures: a person, a gateway, a list. More are made to exhaust us.
 MAX_LEVELS = 6

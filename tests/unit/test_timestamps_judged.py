@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from signatures import algorithms
 from signatures.question import Question, RevocationRule
 from signatures.report import Verdict
-from signatures.signed_data import SignerJudgement, judge_signed_data
+from signatures.signed_data import judge_signed_data
+from signatures.signer_judgement import SignerJudgement
 from signatures.timestamps import TimestampJudgement, judge_timestamp
 from signatures.trust import TrustStore
 from tests.makers_cms import (
