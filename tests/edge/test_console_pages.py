@@ -15,7 +15,7 @@ from sqlalchemy import event
 from config.reasons import keep
 from intake.console.desk import HealthLine
 from intake.ports import SourceError
-from storage.records import Channel, LetterKind, LetterState, State, Why
+from storage.records import Channel, LetterKind, State, Why
 from tests.makers_console import (
     ZONE,
     Answered,
@@ -405,8 +405,7 @@ def test_an_outage_is_on_every_page_and_in_its_ledger(bureau: Bureau, clerk: Vis
 def test_a_letter_that_waits_says_why_in_vietnamese(bureau: Bureau, clerk: Visitor) -> None:
     """The relay's own words are a detail of the sentence."""
     book = bureau.office.ledger.letters
-    bureau.filed("stc")
-    letter = book.in_state(LetterState.QUEUED)[0]
+    letter = book.letters_of(bureau.filed("stttt").id)[0]
     book.mark_sending(letter.id, bureau.clock())
     words = keep("RELAY_AWAY", {"place": "127.0.0.1:25", "words": "ConnectionRefusedError: refused"})
     book.mark_try_later(letter.id, bureau.clock(), next_at=bureau.clock() + timedelta(hours=1), words=words)
