@@ -12,7 +12,7 @@ from signatures.chain import judge_chain
 from signatures.cms_reader import TST_INFO, NotSignedData, SignedData, attributes, read_signed_data
 from signatures.evidence import Material, papers_in, papers_of
 from signatures.question import Question
-from signatures.report import Reason, Revocation, Signer, Verdict
+from signatures.report import Reason, Revocation, SignatureFinding, SignatureKind, Signer, Verdict
 from signatures.signer import BROKEN_DIGESTS, Content, examine
 from signatures.tally import Tally
 
@@ -48,6 +48,25 @@ class TimestampJudgement:
     def proves(self) -> bool:
         """Whether `gen_time` may be relied on as a time at which the stamped bytes existed."""
         return self.verdict is Verdict.PASSED and self.gen_time is not None
+
+    def as_finding(self, name: str, kind: SignatureKind) -> SignatureFinding:
+        """Return this judgement as the report's finding; the caller adds what it knows of the file's bytes."""
+        return SignatureFinding(
+            name=name,
+            kind=kind,
+            verdict=self.verdict,
+            sub_indication=self.sub_indication,
+            intact=self.intact,
+            trusted=self.trusted,
+            revocation=self.revocation,
+            signer=self.signer,
+            proven_at=self.gen_time if self.proves else None,
+            proven_by="timestamp" if self.proves else None,
+            digest_algorithm=self.digest_algorithm,
+            signature_algorithm=self.signature_algorithm,
+            reasons=self.reasons,
+            evidence=self.evidence,
+        )
 
 
 @dataclass(frozen=True, slots=True)

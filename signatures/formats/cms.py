@@ -171,21 +171,8 @@ def _token(report: FileReport, der: bytes, document: Document, question: Questio
 
 
 def _stamp_finding(stamp: TimestampJudgement) -> SignatureFinding:
-    return SignatureFinding(
-        name="TimeStamp",
-        kind="cms",
-        verdict=stamp.verdict,
-        sub_indication=stamp.sub_indication,
-        intact=stamp.intact,
+    return replace(
+        stamp.as_finding("TimeStamp", "cms"),
         covers=Covers.WHOLE if stamp.intact else Covers.UNKNOWN,
         changed_after=ChangedAfter.NOTHING if stamp.intact else ChangedAfter.UNKNOWN,
-        trusted=stamp.trusted,
-        revocation=stamp.revocation,
-        signer=stamp.signer,
-        proven_at=stamp.gen_time if stamp.proves else None,
-        proven_by="timestamp" if stamp.proves else None,
-        digest_algorithm=stamp.digest_algorithm,
-        signature_algorithm=stamp.signature_algorithm,
-        reasons=stamp.reasons,
-        evidence=stamp.evidence,
     )

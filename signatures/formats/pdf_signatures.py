@@ -116,35 +116,18 @@ def _judge_stamps(cases: list[_Case], view: View, question: Question, material: 
     asked = question
     seen: set[bytes] = set()
     for case in stamps:
-        token = der_of(case.guarded.contents)
-        if case.guarded.problems or not token:
-            case.finding = _finding_of(case, broken_finding(case.field.name, "CONTENTS_EMPTY"))
+        if case.guarded.problems:
+            # Whatever its token says, it is not about the bytes that the file shows.
+            case.finding = _finding_of(case, SignatureFinding(case.field.name, "pdf-timestamp", Verdict.FAILED))
             continue
+        token = der_of(case.guarded.contents)
         judged = judge_timestamp(token, case.guarded.digest(view.file.data), asked, material=material)
         if token in seen and judged.verdict is Verdict.PASSED:
             judged = replace(judged, verdict=Verdict.FAILED, reasons=(*judged.reasons, Reason("TIMESTAMP_REUSED")))
         seen.add(token)
         case.stamp = judged
-        case.finding = _finding_of(
-            case,
-            SignatureFinding(
-                name=case.field.name,
-                kind="pdf-timestamp",
-                verdict=judged.verdict,
-                sub_indication=judged.sub_indication,
-                intact=judged.intact,
-                trusted=judged.trusted,
-                revocation=judged.revocation,
-                signer=judged.signer,
-                claimed_at=judged.gen_time,
-                proven_at=judged.gen_time if judged.proves else None,
-                proven_by="timestamp" if judged.proves else None,
-                digest_algorithm=judged.digest_algorithm,
-                signature_algorithm=judged.signature_algorithm,
-                reasons=judged.reasons,
-                evidence=judged.evidence,
-            ),
-        )
+        finding = replace(judged.as_finding(case.field.name, "pdf-timestamp"), claimed_at=judged.gen_time)
+        case.finding = _finding_of(case, finding)
         if judged.proves and judged.gen_time is not None:
             asked = question.at_proven(judged.gen_time)
 

@@ -201,6 +201,14 @@ def test_a_bad_time_stamp_costs_only_its_proof() -> None:
     assert (signature.verdict, signature.proven_by) == (Verdict.PASSED, None)
 
 
+def test_a_time_stamp_whose_place_is_wrong_is_told_that_and_nothing_else() -> None:
+    """Bytes behind the end are what is wrong with it; its value is there."""
+    report = integrity(time_stamped(sign(a_pdf())).data + b"x")
+    (stamp,) = [one for one in report.signatures if one.kind == "pdf-timestamp"]
+    assert stamp.verdict is Verdict.FAILED
+    assert "CONTENTS_EMPTY" not in {reason.code for reason in stamp.reasons}
+
+
 def test_certification_levels_grade_the_same_act_differently() -> None:
     """Filling in is allowed at level 2 and forbidden at level 1."""
     assert integrity(filled(certified(1)).data).signatures[0].changed_after is ChangedAfter.FORBIDDEN
