@@ -7,6 +7,7 @@ import lzma
 import struct
 import zipfile
 import zlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from intake.steps.allowance import MAX_MEMBERS, Allowance, LimitReached
@@ -33,6 +34,7 @@ _MEMBER_FAULTS = (
 _CHUNK = 256 * 1024
 _ENCRYPTED_FLAGS = 0x01 | 0x40 | 0x2000
 _UNIX_LINK = 0o120000
+_LOCAL_HEAD = b"PK\x03\x04"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +158,28 @@ def _open_zip(data: bytes, name: str, allowance: Allowance) -> Opened:
             if not chunks:
                 continue
         members.append(Member(label.text, b"".join(chunks), path_guessed=not label.certain))
+    if _has_unlisted_entry(data, entries):
+        # Another reader, which goes by the entries' own heads, shows it: the archive stays, and a person looks.
+        whole = False
+        problems.append(Why("ARCHIVE_DAMAGED", f"{name}: an entry that its directory does not list"))
     return Opened(tuple(members), whole, tuple(problems))
+
+
+def _has_unlisted_entry(data: bytes, entries: Sequence[zipfile.ZipInfo]) -> bool:
+    """
+    Tell whether an entry's head stands outside all entries that the directory lists (APPNOTE 4.3.6, 4.3.7).
+
+    Two archives one after the other, or an entry cut out of the directory. Bytes that belong to a listed entry are
+    passed over, since stored archives hold such heads inside.
+    """
+    at = 0
+    for entry in sorted(entries, key=lambda one: one.header_offset):
+        if data.find(_LOCAL_HEAD, at, entry.header_offset) >= 0:
+            return True
+        lengths = data[entry.header_offset + 26 : entry.header_offset + 30]
+        head = 30 + sum(struct.unpack("<HH", lengths)) if len(lengths) == 4 else 30
+        at = max(at, entry.header_offset + head + entry.compress_size)
+    return False
 
 
 def _salvaged(data: bytes, name: str, allowance: Allowance, *, damaged: bool = True) -> Opened:

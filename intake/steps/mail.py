@@ -4,28 +4,35 @@ from __future__ import annotations
 
 import binascii
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from intake.steps.base64_text import decode_base64, loose_base64
+from intake.steps.base64_text import decode_base64
 from intake.steps.mail_headers import Head, read_head
 from intake.steps.mail_names import Valued, read_valued
+from intake.steps.text_files import embedded_files
 
 # A boundary has at most 70 characters (RFC 2046 5.1.1); real ones have reached 200.
 MAX_BOUNDARY = 250
 
 # Delimiter lines looked for in one multipart: more than the parts that one delivery may have.
 MAX_DELIMITERS = 2_000
+# Fields of one name in the head of one part that are looked at.
+MAX_REPEATED = 10
+NOT_ENCODED = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
+# A shorter text may be a word that happens to be base64.
+MIN_UNANNOUNCED = 60
 TOO_MANY_DELIMITERS = f"more than {MAX_DELIMITERS} delimiter lines"
-# Files written into one text by uuencode.
-MAX_EMBEDDED = 200
 
 _TYPE = re.compile(r"[!#$%&'*+.^_`|~a-z0-9-]{1,80}/[!#$%&'*+.^_`|~a-z0-9-]{1,120}")
-_GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
-_UU_BEGIN = re.compile(
-    rb"^begin(-base64)?[ \t]{1,9}[0-7]{3,4}[ \t]{1,9}([^\r\n]{1,400}?)[ \t]{0,50}\r?\n", re.MULTILINE
+_LOST_FIELD = re.compile(rb"(?:mime-version|content-type)[ \t]{0,9}:", re.IGNORECASE)
+_LOST_DELIMITER = re.compile(
+    rb"(?:This is a multi-?part message in MIME format\.?[ \t]{0,9}(?:\r?\n){1,4})?"
+    rb"--(?P<boundary>[!-~][ -~]{0,250}?)[ \t]{0,9}\r?\ncontent-[a-z-]{2,30}[ \t]{0,9}:",
+    re.IGNORECASE,
 )
-_UU_LINE = re.compile(rb"[ -`]{1,100}")
+_BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_SOFT_BREAK = re.compile(rb"=[ \t]{1,80}(?=\r?\n)")
+_GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +42,7 @@ class Entity:
 
     `declared_type` is what was written (lower case, empty if nothing), `content_type` what it counts as: the default
     of its surroundings where nothing usable was written (RFC 2045 5.2, RFC 2046 5.1.5). `encoding` is lower case.
+    `repeated` names the fields of these that stand there more than once, saying different things.
     """
 
     head: Head
@@ -45,6 +53,7 @@ class Entity:
     encoding: str
     body: int
     end: int
+    repeated: tuple[str, ...] = ()
 
     @property
     def written_name(self) -> str | None:
@@ -71,15 +80,6 @@ class Split:
     flaws: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Embedded:
-    """A file that was written into running text by uuencode."""
-
-    name: bytes
-    data: bytes
-    complete: bool
-
-
 def with_line_ends(data: bytes) -> bytes:
     """
     Return bytes of the same length in which lines end in LF or CRLF, for finding structure only.
@@ -95,20 +95,65 @@ def with_line_ends(data: bytes) -> bytes:
 def read_entity(data: bytes, start: int, end: int, default_type: str = "text/plain") -> Entity:
     """Read the head of the entity in `data[start:end]`; `default_type` counts where no usable type is written."""
     head = read_head(data, start, end)
-    type_parameters = read_valued(head.first("content-type"))
+    types = [read_valued(value) for value in head.all("content-type")[:MAX_REPEATED]]
+    dispositions = [read_valued(value) for value in head.all("content-disposition")[:MAX_REPEATED]]
+    encodings = [_encoding(value) for value in head.all("content-transfer-encoding")[:MAX_REPEATED]]
+    # Readers differ in which of several they take; the one that leaves least unread is taken here, and reported.
+    nothing = read_valued(None)
+    type_parameters = next((one for one in types if "boundary" in one.parameters), types[0] if types else nothing)
+    disposition = next((one for one in dispositions if "filename" in one.parameters), (*dispositions, nothing)[0])
+    encoding = next((one for one in encodings if one not in NOT_ENCODED), encodings[0] if encodings else "")
     declared = type_parameters.value[:200]
     content_type = _effective_type(declared, default_type, type_parameters)
-    encoding_raw = head.first("content-transfer-encoding") or b""
-    encoding = re.split(rb"[\s;(]", encoding_raw.strip(b" \t\"'"), maxsplit=1)[0].decode("ascii", "replace").lower()
+    several = (
+        ("Content-Type", any(one.value != declared for one in types) or len({_boundary_of(one) for one in types}) > 1),
+        ("Content-Disposition", len({one.parameters.get("filename") for one in dispositions}) > 1),
+        ("Content-Transfer-Encoding", len(set(encodings)) > 1),
+    )
     return Entity(
         head,
         declared,
         content_type,
         type_parameters,
-        read_valued(head.first("content-disposition")),
-        encoding.strip("\"'"),
+        disposition,
+        encoding,
         min(head.body, end),
         end,
+        tuple(name for name, differ in several if differ),
+    )
+
+
+def _encoding(value: bytes) -> str:
+    word = re.split(rb"[\s;(]", value.strip(b" \t\"'"), maxsplit=1)[0]
+    return word.decode("ascii", "replace").lower().strip("\"'")
+
+
+def _boundary_of(one: Valued) -> str | None:
+    return one.parameters.get("boundary")
+
+
+def lost_multipart(shape: bytes, entity: Entity) -> Entity | None:
+    """
+    Return the multipart that a text really is whose Content-Type was lost; None if it is a text.
+
+    Gateways strip or break the head: an empty line stands inside it, so that the body begins with the rest of the
+    fields; or the body begins with a delimiter line and the fields of a part. Text in which such lines come later
+    quotes a mail.
+    """
+    at = entity.body
+    while at < entity.end and shape[at] in b"\r\n":
+        at += 1
+    if _LOST_FIELD.match(shape, at, entity.end) is not None:
+        rest = read_entity(shape, at, entity.end)
+        return rest if rest.content_type.startswith("multipart/") else None
+    delimiter = _LOST_DELIMITER.match(shape, at, entity.end)
+    if delimiter is None:
+        return None
+    boundary = delimiter["boundary"].decode("utf-8", "replace").rstrip()
+    return replace(
+        entity,
+        content_type="multipart/mixed",
+        type_parameters=Valued("multipart/mixed", {"boundary": boundary}),
     )
 
 
@@ -213,77 +258,26 @@ def decode_body(raw: bytes | memoryview, encoding: str) -> tuple[bytes, str | No
 
     `raw` is exactly the body's range. What is not encoded comes back unchanged. An unknown encoding is left as it is.
     """
-    if encoding == "base64":
+    if encoding in ("base64", "x-base64", "base-64", "base_64", "b64"):
         return decode_base64(raw)
     if encoding in ("quoted-printable", "quotedprintable"):
-        return binascii.a2b_qp(raw), None
+        # Blanks after a soft break were added on the way (RFC 2045 6.7, rule 3); the decoder would keep the break.
+        return binascii.a2b_qp(_SOFT_BREAK.sub(b"=", raw)), None
     if encoding in ("x-uuencode", "uuencode", "x-uue", "uue"):
         whole = bytes(raw)
         for one in embedded_files(whole):
             return one.data, None if one.complete else "the uuencoded text has no end"
         return whole, "uuencode was announced, but none is there"
-    if encoding in ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none"):
+    if encoding in NOT_ENCODED:
         return bytes(raw), None
     return bytes(raw), f"unknown transfer encoding {encoding[:40]!r}"
 
 
-def embedded_files(text: bytes) -> Iterator[Embedded]:
-    """Yield the files that stand in `text` by uuencode (`begin 644 name` … `end`), in order."""
-    at = 0
-    for _ in range(MAX_EMBEDDED):
-        match = _UU_BEGIN.search(text, at)
-        if match is None:
-            return
-        if match.group(1):
-            stop = text.find(b"\n====", match.end())
-            body = text[match.end() : stop if stop >= 0 else len(text)]
-            at = stop + 5 if stop >= 0 else len(text)
-            yield Embedded(match.group(2), loose_base64(body), stop >= 0)
-            continue
-        data, at_end, complete = _uu_lines(text, match.end())
-        if data or complete:
-            yield Embedded(match.group(2), data, complete)
-        at = max(at_end, match.end())
-
-
-def without_embedded(text: bytes) -> bytes:
-    """Return running text without the files that stand in it by uuencode."""
-    kept: list[bytes] = []
-    at = 0
-    for _ in range(MAX_EMBEDDED):
-        match = _UU_BEGIN.search(text, at)
-        if match is None:
-            break
-        data, at_end, complete = _uu_lines(text, match.end())
-        kept.append(text[at : match.start() if data or complete else match.end()])
-        at = max(at_end, match.end())
-    kept.append(text[at:])
-    return b"".join(kept)
-
-
-def _uu_lines(text: bytes, at: int) -> tuple[bytes, int, bool]:
-    """Decode uuencoded lines from `at`: the bytes, where they end, and whether an `end` line closed them."""
-    made: list[bytes] = []
-    while at < len(text):
-        stop = text.find(b"\n", at, at + 400)
-        following = len(text) if stop < 0 else stop + 1
-        line = text[at : following if stop < 0 else stop].rstrip(b"\r\n")
-        if line.strip() == b"end":
-            return b"".join(made), following, True
-        if not line.strip() or line in (b"`", b" "):
-            at = following
-            continue
-        if not _UU_LINE.fullmatch(line):
-            break
-        length = (line[0] - 32) & 63
-        try:
-            made.append(binascii.a2b_uu(line))
-        except binascii.Error:
-            # Some programs pad lines too far: RFC-less practice is to believe the length byte (as uudecode does).
-            needed = 1 + (length * 4 + 2) // 3
-            try:
-                made.append(binascii.a2b_uu(line[:needed]))
-            except binascii.Error:
-                break
-        at = following
-    return b"".join(made), at, False
+def unannounced_base64(content: bytes) -> bytes | None:
+    """Return what a body holds that is base64 throughout though its head does not say so; None if it is none."""
+    if _BASE64.fullmatch(content[:MIN_UNANNOUNCED].translate(None, b"\r\n\t ")) is None:
+        return None
+    letters = content.translate(None, b"\r\n\t ")
+    if len(letters) < MIN_UNANNOUNCED or len(letters) % 4 or _BASE64.fullmatch(letters) is None:
+        return None
+    return decode_base64(letters)[0]

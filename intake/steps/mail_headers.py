@@ -12,6 +12,16 @@ from intake.steps.charsets import decode, guess
 
 # A head longer than this is cut: real ones stay under 64 KB, and every field is copied at least once.
 MAX_HEAD_BYTES = 512 * 1024
+# Lines of one head that are looked at at all; beyond the limits above and below only what says where the mail comes
+# from, what it is about and how it is built is still kept, so that a padded head hides none of it.
+MAX_HEAD_LINES = 100_000
+MAX_KEPT_BEYOND = 50
+_KEPT_BEYOND = frozenset(
+    (
+        *("from", "sender", "subject", "date", "message-id", "in-reply-to", "return-path"),
+        *("auto-submitted", "precedence", "list-id", "content-type", "content-transfer-encoding"),
+    )
+)
 # Fields in one head; a mail that passed thirty servers with signatures has about two hundred.
 MAX_FIELDS = 2_000
 # One field; a long To list of a circular to every agency is far below. Hostile ones came with 210 kB.
@@ -97,29 +107,30 @@ def read_head(data: bytes, start: int, end: int) -> Head:
     at = start
     limit = min(end, start + MAX_HEAD_BYTES)
     cut = False
-    junk = 0
+    junk = lines = beyond = 0
     while at < end:
-        if at >= limit:
+        lines += 1
+        if lines > MAX_HEAD_LINES:
             cut = True
             break
         stop = data.find(b"\n", at, end)
         after = end if stop < 0 else stop + 1
         line_end = end if stop < 0 else stop
-        if line_end > at and data[line_end - 1] == 0x0D:
+        # More than one CR before the LF: some programs write the line end of a line that has one.
+        while line_end > at and data[line_end - 1] == 0x0D:
             line_end -= 1
         if line_end == at:
             at = after
             return Head(tuple(fields), at, cut)
         # A field goes on while the next line begins with white space and holds anything else (RFC 5322 2.2.3).
-        while after < end and data[after] in b" \t":
+        while after < end and data[after] in b" \t" and lines <= MAX_HEAD_LINES:
+            lines += 1
             stop = data.find(b"\n", after, end)
             following = end if stop < 0 else stop
-            if following > after and data[following - 1] == 0x0D:
+            while following > after and data[following - 1] == 0x0D:
                 following -= 1
             line_end = following
             after = end if stop < 0 else stop + 1
-            if after > limit:
-                cut = True
         match = _FIELD_NAME.match(data, at, min(line_end, at + 256))
         if match is None:
             if at == start and data[at : at + 6].lstrip(b">")[:5] == b"From ":
@@ -133,15 +144,17 @@ def read_head(data: bytes, start: int, end: int) -> Head:
                 return Head(tuple(fields), at, cut=True)
             at = after
             continue
-        if len(fields) < MAX_FIELDS:
-            name = match.group().rstrip(b" \t:").lower().decode("ascii")
+        name = match.group().rstrip(b" \t:").lower().decode("ascii")
+        is_beyond = at >= limit or len(fields) >= MAX_FIELDS
+        if is_beyond:
+            cut = True
+            beyond += name in _KEPT_BEYOND
+        if not is_beyond or (name in _KEPT_BEYOND and beyond <= MAX_KEPT_BEYOND):
             value_end = min(line_end, match.end() + MAX_FIELD_BYTES)
             cut = cut or value_end < line_end
             fields.append((name, data[match.end() : value_end].strip(b" \t\r\n")))
-        else:
-            cut = True
         at = after
-    if cut:
+    if lines > MAX_HEAD_LINES:
         # The limit fell inside the head: the body still begins at the empty line, wherever that is.
         at = _after_empty_line(data, at, end)
     return Head(tuple(fields), at, cut)

@@ -7,7 +7,7 @@ import unicodedata
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-from intake.steps.charsets import decode, guess, old_font
+from intake.steps.charsets import decode, guess, known_codec, old_font
 from intake.steps.mail_headers import MAX_PARAMETERS, decode_words
 from storage.records import Why
 
@@ -22,6 +22,11 @@ _PIECE = re.compile(r"([a-z0-9_.-]{1,60})(?:\*(\d{1,3}))?(\*)?")
 # One blank only: a pattern that could begin anywhere in a run of blanks would cost the square of its length.
 _NEXT_WITHOUT_SEMICOLON = re.compile(
     rb"[ \t](?:charset|name|filename|boundary|size|type|format|protocol|micalg)\*?[0-9]*\*?="
+)
+# Vietnamese has at most two marks on a letter, and they are composed; a pile of them covers the lines around it.
+_PILED_MARKS = re.compile(
+    "([\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]{3})"
+    "[\u0300-\u036f\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff\ufe20-\ufe2f]+"
 )
 _DRIVE = re.compile(r"^[A-Za-z]:")
 
@@ -182,22 +187,34 @@ def _extended_text(content: bytes) -> tuple[str, bool]:
 
 
 def _joined(numbered: dict[int, tuple[bytes, bool]]) -> tuple[str, bool]:
-    """Join the pieces of RFC 2231 section 3 in their order; each says by its star whether it is percent-encoded."""
+    """
+    Join the pieces of RFC 2231 section 3 in their order; each says by its star whether it is percent-encoded.
+
+    By the standard only the first names the charset. Programs that name one in a later piece mean it from there on.
+    """
     order = sorted(numbered)[:MAX_PIECES]
-    charset: str | None = None
-    made: list[bytes] = []
+    runs: list[tuple[str | None, bytearray]] = [(None, bytearray())]
     for number in order:
         content, encoded = numbered[number]
-        if number == order[0] and encoded and content.count(b"'") >= 2:
-            label, _, rest = content.partition(b"'")
-            charset = label.decode("ascii", "replace").strip() or None
-            content = rest.partition(b"'")[2]
-        made.append(unquote_to_bytes(content) if encoded else content)
-    raw = b"".join(made)
-    if charset is None:
-        return _plain_text(raw)
-    decoded = decode(raw, charset)
-    return decode_words(decoded.text), decoded.certain
+        label, quote, rest = content.partition(b"'")
+        _, second, after = rest.partition(b"'")
+        charset = label.decode("ascii", "replace").strip() if encoded and quote and second else ""
+        if charset and (number == order[0] or known_codec(charset) is not None):
+            content = after
+            if charset != runs[-1][0]:
+                runs.append((charset, bytearray()))
+        runs[-1][1].extend(unquote_to_bytes(content) if encoded else content)
+    texts: list[str] = []
+    certain = True
+    for charset_of_run, raw in runs:
+        if charset_of_run is None:
+            text, sure = _plain_text(bytes(raw))
+        else:
+            decoded = decode(bytes(raw), charset_of_run)
+            text, sure = decode_words(decoded.text), decoded.certain
+        texts.append(text)
+        certain = certain and sure
+    return "".join(texts), certain
 
 
 def label_of(text: str | None, *, guessed: bool = False) -> Label:
@@ -219,7 +236,7 @@ def label_of(text: str | None, *, guessed: bool = False) -> Label:
         last = next((piece.strip() for piece in reversed(re.split(r"[/\\]", flat)) if piece.strip()), "")
     if _DRIVE.match(last) and last == flat:
         last = last[2:].strip()
-    visible = "".join(_visible(letter) for letter in last)
+    visible = _PILED_MARKS.sub(r"\1[…]", "".join(_visible(letter) for letter in last))
     if last != flat:
         shown = "".join(_visible(letter) for letter in flat)
         problems.append(Why("NAME_PATH_REMOVED", shown[:MAX_NAME_CHARACTERS]))

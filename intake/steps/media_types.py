@@ -230,6 +230,14 @@ def media_type_of(data: bytes, declared: str = "") -> str:
     return plain
 
 
+def is_document(data: bytes) -> bool:
+    """Tell bytes that are a document or container, whatever they are called, from text; a mark inside is not enough."""
+    front = data[:LOOKED_AT].lstrip(b"\r\n")
+    if front.startswith((b"%PDF-", b"PK\x03\x04", COMPOUND_MARK, *(mark for mark, _ in _FRONT if len(mark) > 4))):
+        return _marked(data, front) not in (None, "text/vcard", "text/calendar", "application/rtf")
+    return cms_content(front) is not None and not _is_text(front)
+
+
 def mismatch(name: str | None, declared: str, found: str) -> str | None:
     """
     Say in words how the name's ending or the declared type contradicts what the bytes are; None: no contradiction.

@@ -4,29 +4,30 @@ from __future__ import annotations
 
 import hashlib
 import re
-from dataclasses import dataclass, field
 
 from intake.steps.allowance import MAX_DEPTH, Allowance
 from intake.steps.archive import ARCHIVES, open_archive
-from intake.steps.automatic import Observed, classify
+from intake.steps.automatic import classify
 from intake.steps.charsets import decode
 from intake.steps.html_text import text_of_html
 from intake.steps.leaves import Leaves
 from intake.steps.mail import (
+    NOT_ENCODED,
     TOO_MANY_DELIMITERS,
     Entity,
     decode_body,
-    embedded_files,
+    lost_multipart,
     read_entity,
     split_multipart,
+    unannounced_base64,
     with_line_ends,
-    without_embedded,
 )
 from intake.steps.mail_facts import mail_facts
-from intake.steps.mail_headers import Head
 from intake.steps.mail_names import Label, label_of
-from intake.steps.media_types import MAIL, TNEF, cms_content, looks_like_mail, media_type_of
+from intake.steps.media_types import MAIL, TNEF, UNKNOWN, cms_content, is_document, looks_like_mail, media_type_of
+from intake.steps.message_seen import MAX_TEXT_BYTES, Scope
 from intake.steps.smime_content import content_of, is_entity
+from intake.steps.text_files import embedded_files, without_embedded
 from intake.steps.tnef import open_tnef
 from intake.steps.unpacked import Unpacked
 from storage.records import Why
@@ -35,38 +36,11 @@ from storage.records import Why
 MAX_NESTING = 100
 # The running text that is kept for recognising a campaign; the whole is in the mail itself.
 MAX_TEXT_CHARACTERS = 200_000
-# Bytes of a text part that are decoded for it.
-MAX_TEXT_BYTES = 256 * 1024
-# Heads of nested messages that are remembered for recognising bounces.
-MAX_RETURNED_HEADS = 50
-# A part that quotes the head of a returned message is small; larger ones are not searched.
-MAX_QUOTING_BYTES = 64 * 1024
+# What editors of Windows write before a text in UTF-8.
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _MESSAGE_TYPES = frozenset({"message/rfc822", "message/global", "message/news", "message/rfc-822"})
 _CMS_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime", "application/cms"})
-_QUOTED_HEAD = re.compile(rb"message[- ]?id[ \t]{0,9}:", re.IGNORECASE)
 _PART_HEAD = re.compile(rb"^content-(?:type|disposition|transfer-encoding):", re.MULTILINE | re.IGNORECASE)
-
-
-@dataclass(slots=True)
-class _Scope:
-    """
-    One message while it is being read: what its running text is, and what was seen of it.
-
-    `running` maps each multipart/alternative around the running text to the branch it stands in; None before it was
-    found. A text leaf in another branch of one of them is an alternative of the running text.
-    """
-
-    running: dict[int, int] | None = None
-    plain: str = ""
-    html: str = ""
-    types: list[str] = field(default_factory=list)
-    calendar_method: str = ""
-    returned: list[Head] = field(default_factory=list)
-    reports: list[bytes] = field(default_factory=list)
-    quoted: list[bytes] = field(default_factory=list)
-    names: list[str] = field(default_factory=list)
-    encrypted: bool = False
-    signed: bool = False
 
 
 _Branches = tuple[tuple[int, int], ...]
@@ -83,26 +57,16 @@ class Worker:
 
     def whole_mail(self, data: bytes, name: str) -> Unpacked:
         """Read the outermost message with its facts."""
-        scope = _Scope()
+        scope = Scope()
         shape = with_line_ends(data)
-        start = 0
+        start = 3 if shape.startswith(BYTE_ORDER_MARK) else 0
         while start < len(shape) and shape[start] in b"\r\n":
             start += 1
         entity = read_entity(shape, start, len(shape))
         self._entity(data, shape, entity, scope, (), 0, "", ())
         text = scope.plain or text_of_html(scope.html)
-        observed = Observed(
-            entity.content_type,
-            entity.type_parameters.parameters.get("report-type", "").lower(),
-            tuple(scope.types),
-            scope.calendar_method,
-            tuple(scope.returned),
-            tuple(scope.reports),
-            text,
-            tuple(scope.names),
-            tuple(scope.quoted),
-        )
-        facts = mail_facts(entity.head, classify(entity.head, observed), signed=scope.signed, encrypted=scope.encrypted)
+        classified = classify(entity.head, scope.observed(entity, text))
+        facts = mail_facts(entity.head, classified, signed=scope.signed, encrypted=scope.encrypted)
         if facts.automatic == "no":
             self.leaves.note_links(f"{text}\n{scope.html}")
         return Unpacked(
@@ -127,7 +91,7 @@ class Worker:
         *,
         outermost: bool = False,
         declared_counts: bool = True,
-        scope: _Scope | None = None,
+        scope: Scope | None = None,
     ) -> None:
         """
         Take one decoded file: open it if it is a container that may be opened, else keep it as a leaf.
@@ -157,7 +121,7 @@ class Worker:
         media_type: str,
         inner: tuple[str, ...],
         depth: int,
-        scope: _Scope | None,
+        scope: Scope | None,
         *,
         outermost: bool,
     ) -> bool:
@@ -178,7 +142,7 @@ class Worker:
         media_type: str,
         inner: tuple[str, ...],
         depth: int,
-        scope: _Scope | None,
+        scope: Scope | None,
         *,
         outermost: bool,
     ) -> bool:
@@ -193,6 +157,9 @@ class Worker:
             return named_so and self._cms(data, inner, depth, scope)
         if outermost:
             return False
+        if (media_type in ("text/plain", UNKNOWN) or declared.startswith("text/")) and b"begin" in data:
+            # The text itself stays a file beside those that stand in it.
+            self._embedded(data, scope, inner, depth + 1, "")
         wanted = declared in _MESSAGE_TYPES or ending in ("eml", "mime", "mail") or media_type == MAIL
         if wanted and data and _may_be_mail(data, declared in _MESSAGE_TYPES):
             shape = with_line_ends(data)
@@ -212,7 +179,7 @@ class Worker:
             self.file(member.data, Label(inside.name, inside.readable, kept), "", inner, depth + 1, f"#{number}")
         return opened.whole
 
-    def _tnef(self, data: bytes, label: Label, inner: tuple[str, ...], depth: int, scope: _Scope | None) -> bool:
+    def _tnef(self, data: bytes, label: Label, inner: tuple[str, ...], depth: int, scope: Scope | None) -> bool:
         opened = open_tnef(data)
         if opened is None:
             return False
@@ -229,7 +196,7 @@ class Worker:
             self.leaves.keep(opened.rtf, Label("body.rtf"), "text/rtf", "application/rtf", (*inner, "body.rtf"))
         return True
 
-    def _cms(self, data: bytes, inner: tuple[str, ...], depth: int, scope: _Scope | None) -> bool:
+    def _cms(self, data: bytes, inner: tuple[str, ...], depth: int, scope: Scope | None) -> bool:
         """Open signed or compressed S/MIME content (RFC 8551 3.5.2, RFC 3274); encrypted content is a finding."""
         content = content_of(data, self.allowance)
         if isinstance(content, Why):
@@ -240,7 +207,7 @@ class Worker:
         if content is None or not is_entity(content):
             return False
         shape = with_line_ends(content)
-        own = scope if scope is not None and scope.running is None else _Scope()
+        own = scope if scope is not None and scope.running is None else Scope()
         own.signed = True
         entity = read_entity(shape, 0, len(shape))
         self._entity(content, shape, entity, own, inner, depth + 1, "", ())
@@ -254,25 +221,25 @@ class Worker:
         end: int,
         inner: tuple[str, ...],
         depth: int,
-        around: _Scope | None,
+        around: Scope | None,
     ) -> None:
         """Read a message inside another; it has its own running text."""
         while start < end and shape[start] in b"\r\n":
             start += 1
-        scope = _Scope()
+        scope = Scope()
         entity = read_entity(shape, start, end)
-        if around is not None and len(around.returned) < MAX_RETURNED_HEADS:
-            around.returned.append(entity.head)
+        if around is not None:
+            around.returns((entity.head,))
         self._entity(data, shape, entity, scope, inner, depth, "", ())
         if around is not None:
-            around.returned.extend(scope.returned[: MAX_RETURNED_HEADS - len(around.returned)])
+            around.returns(scope.returned)
 
     def _entity(
         self,
         data: bytes,
         shape: bytes,
         entity: Entity,
-        scope: _Scope,
+        scope: Scope,
         trail: tuple[str, ...],
         depth: int,
         section: str,
@@ -283,6 +250,8 @@ class Worker:
             return
         if entity.head.cut:
             self.allowance.note("MAIL_HEAD_TOO_LONG", " > ".join((*trail, f"#{section or '1'}")))
+        for name in entity.repeated:
+            self.allowance.note("MIME_BROKEN", f"#{section or '1'}: {name} stands there twice")
         self._nesting += 1
         try:
             self._take(data, shape, entity, scope, trail, depth, section, branches)
@@ -294,7 +263,7 @@ class Worker:
         data: bytes,
         shape: bytes,
         entity: Entity,
-        scope: _Scope,
+        scope: Scope,
         trail: tuple[str, ...],
         depth: int,
         section: str,
@@ -309,6 +278,11 @@ class Worker:
         4. Anything else: decoded, and opened or kept.
         """
         kind = entity.content_type
+        if entity.declared_type in ("", "text/plain") and scope.running is None and not section:
+            lost = lost_multipart(shape, entity)
+            if lost is not None:
+                self.allowance.note("MIME_BROKEN", "the Content-Type of the whole is lost")
+                entity, kind = lost, lost.content_type
         scope.types.append(kind)
         too_deep = depth >= MAX_DEPTH or self._nesting >= MAX_NESTING
         if too_deep and (kind.startswith("multipart/") or kind in _MESSAGE_TYPES):
@@ -336,14 +310,22 @@ class Worker:
             self._message(data, shape, entity.body, entity.end, inner, depth + 1, scope)
             return
         # 3.
+        before = scope.running
         if kind.startswith("text/") and label.name is None and self._is_running(kind, scope, branches):
-            self._running_text(data, entity, scope, trail, section)
-            return
+            if self._running_text(data, entity, scope, trail, section):
+                return
+            scope.running = before
         # 4.
         content, flaw = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
         if flaw is not None:
             self.allowance.note("MIME_ENCODING", f"{label.name or place}: {flaw}")
-        self._observe(entity, kind, content, scope)
+        plain = unannounced_base64(content) if entity.encoding in NOT_ENCODED else None
+        if plain is not None and is_document(plain):
+            self.allowance.note("MIME_ENCODING", f"{label.name or place}: base64 that was not announced")
+            content = plain
+        flaw_told = scope.see(entity, content)
+        if flaw_told is not None:
+            self.allowance.keep(flaw_told)
         self.file(content, label, entity.declared_type, trail, depth, place, scope=scope)
 
     def _multipart(
@@ -351,7 +333,7 @@ class Worker:
         data: bytes,
         shape: bytes,
         entity: Entity,
-        scope: _Scope,
+        scope: Scope,
         trail: tuple[str, ...],
         depth: int,
         section: str,
@@ -389,7 +371,7 @@ class Worker:
             self._entity(data, shape, part, scope, trail, depth, here, around)
         return True
 
-    def _undivided(self, data: bytes, shape: bytes, entity: Entity, scope: _Scope, flaws: tuple[str, ...]) -> bool:
+    def _undivided(self, data: bytes, shape: bytes, entity: Entity, scope: Scope, flaws: tuple[str, ...]) -> bool:
         """Take a multipart without any delimiter as running text, unless heads of parts stand in it."""
         body = shape[entity.body : entity.end]
         if not body.strip():
@@ -402,7 +384,7 @@ class Worker:
         scope.plain = decode(content[:MAX_TEXT_BYTES], None).text
         return True
 
-    def _is_running(self, kind: str, scope: _Scope, branches: _Branches) -> bool:
+    def _is_running(self, kind: str, scope: Scope, branches: _Branches) -> bool:
         """Tell whether an unnamed text leaf is running text or an alternative of it (contract section 4)."""
         if scope.running is None:
             if kind not in ("text/plain", "text/html"):
@@ -413,47 +395,33 @@ class Worker:
             return False
         return any(scope.running.get(one, branch) != branch for one, branch in branches)
 
-    def _running_text(self, data: bytes, entity: Entity, scope: _Scope, trail: tuple[str, ...], section: str) -> None:
+    def _running_text(self, data: bytes, entity: Entity, scope: Scope, trail: tuple[str, ...], section: str) -> bool:
+        """Keep running text, and take the files written into it; False for a document that only claims to be text."""
         content, flaw = decode_body(memoryview(data)[entity.body : entity.end], entity.encoding)
         if flaw is not None:
             self.allowance.note("MIME_ENCODING", f"text: {flaw}")
+        if is_document(content):
+            return False
         is_html = entity.content_type == "text/html"
         if not is_html and b"begin" in content:
-            for number, one in enumerate(embedded_files(content), start=1):
-                if not self.allowance.part():
-                    break
-                name = label_of(decode(one.name, None).text)
-                if not one.complete:
-                    self.allowance.note("MIME_ENCODING", f"{name.name or ''}: the uuencoded text has no end")
-                self.file(one.data, name, "", trail, len(trail), f"#{section or '1'}u{number}", scope=scope)
+            self._embedded(content, scope, trail, len(trail), section or "1")
             content = without_embedded(content)
         text = decode(content[:MAX_TEXT_BYTES], entity.type_parameters.parameters.get("charset")).text
         if is_html and not scope.html:
             scope.html = text
         elif not is_html and not scope.plain:
             scope.plain = text
+        return True
 
-    def _observe(self, entity: Entity, kind: str, content: bytes, scope: _Scope) -> None:
-        """Remember what tells automatic mail, and report what a part says of itself."""
-        if kind in ("message/partial", "message/external-body"):
-            code = "MESSAGE_PARTIAL" if kind == "message/partial" else "EXTERNAL_BODY_NOT_FETCHED"
-            self.allowance.note(code, entity.type_parameters.parameters.get("id", "")[:200])
-        elif kind == "text/rfc822-headers":
-            shape = with_line_ends(content)
-            if len(scope.returned) < MAX_RETURNED_HEADS:
-                scope.returned.append(read_entity(shape, 0, len(shape)).head)
-        elif kind.startswith("message/"):
-            scope.reports.append(content[:MAX_TEXT_BYTES])
-        elif kind == "text/calendar":
-            method = entity.type_parameters.parameters.get("method", "").strip().lower()
-            found = re.search(rb"^METHOD:\s*([A-Za-z-]{3,20})", content[:4_096], re.MULTILINE | re.IGNORECASE)
-            scope.calendar_method = (
-                scope.calendar_method or method or (found.group(1).decode("ascii").lower() if found is not None else "")
-            )
-        elif len(content) <= MAX_QUOTING_BYTES and _QUOTED_HEAD.search(content) is not None:
-            # Some servers return the head of a message as a text of any type.
-            scope.quoted.append(content)
-            del scope.quoted[MAX_RETURNED_HEADS:]
+    def _embedded(self, text: bytes, scope: Scope | None, trail: tuple[str, ...], depth: int, section: str) -> None:
+        """Take the files that stand in a text by uuencode or yEnc."""
+        for number, one in enumerate(embedded_files(text), start=1):
+            if not self.allowance.part():
+                break
+            name = label_of(decode(one.name, None).text)
+            if not one.complete:
+                self.allowance.note("MIME_ENCODING", f"{name.name or ''}: the encoded text has no end")
+            self.file(one.data, name, "", trail, depth, f"#{section}u{number}", scope=scope)
 
 
 def _points_elsewhere(path: str) -> bool:

@@ -261,3 +261,21 @@ def test_a_stored_pdf_does_not_make_a_pdf_of_its_archive() -> None:
     assert media_type_of(a_rar({"a.pdf": PDF})) == "application/vnd.rar"
     assert media_type_of(a_zip({"a.pdf": PDF}, compression=zipfile.ZIP_STORED)) == "application/zip"
     assert media_type_of(a_tar({"a.pdf": PDF})) == "application/x-tar"
+
+
+def test_what_a_zips_directory_does_not_list_is_not_passed_over() -> None:
+    """Two archives one after the other: some programs show the first, some the second; a person looks at both."""
+    first, second = a_zip({"mot.pdf": PDF}), a_zip({"hai.pdf": PDF + b"%"})
+    for archive in (first + second, first[: first.rfind(b"PK\x01\x02")] + second):
+        unpacked = unpack(archive, "phieu.zip")
+
+        assert [leaf.name for leaf in unpacked.parts] == ["hai.pdf", "phieu.zip"]
+        assert "ARCHIVE_DAMAGED" in {one.code for one in unpacked.problems}
+
+
+def test_an_archive_stored_in_another_is_no_unlisted_entry() -> None:
+    """Its heads stand inside an entry that is listed."""
+    inner = a_zip({"mot.pdf": PDF}, compression=zipfile.ZIP_STORED)
+    unpacked = unpack(a_zip({"trong.zip": inner, "hai.pdf": PDF}, compression=zipfile.ZIP_STORED), "phieu.zip")
+
+    assert ([leaf.name for leaf in unpacked.parts], unpacked.problems) == (["mot.pdf", "hai.pdf"], ())

@@ -175,3 +175,26 @@ def test_a_name_without_its_closing_quote_stops_at_the_semicolon() -> None:
 def test_a_missing_semicolon_does_not_join_two_parameters() -> None:
     """`name=form.pdf charset=utf-8` occurs."""
     assert read_valued(b"application/pdf; name=phieu 1.pdf charset=utf-8").parameters["name"] == "phieu 1.pdf"
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        b"attachment; filename*0*=utf-8''Phi%E1%BA%BFu%20; filename*1*=utf-8''%C4%91%C3%A1nh%20gi%C3%A1.pdf",
+        b"attachment; filename*0*=utf-8''Phi%E1%BA%BFu%20; filename*1*=windows-1258''%F0%E1nh%20gi%E1.pdf",
+        b"attachment; filename*1*=%C4%91%C3%A1nh%20; filename*2=gi; filename*3*=%C3%A1.pdf;"
+        b" filename*0*=utf-8'vi'Phi%E1%BA%BFu%20",
+    ],
+    ids=["the charset in each piece", "another charset in each piece", "out of order"],
+)
+def test_pieces_of_a_name_are_joined_however_they_name_their_charset(value: bytes) -> None:
+    """RFC 2231 section 4.1 allows it in the first piece only; programs differ."""
+    assert read_valued(value).parameters["filename"] == "Phiếu đánh giá.pdf"
+
+
+def test_a_pile_of_marks_is_cut_and_reported() -> None:
+    """It would cover the lines around it; two marks on a letter are Vietnamese and stay."""
+    label = label_of("phie\u0302\u0301u" + "\u0301" * 500 + ".pdf")
+
+    assert label.name == "phiếú" + "\u0301" * 3 + "[…].pdf"
+    assert [one.code for one in label.problems] == ["NAME_HIDDEN_CHARACTERS"]
