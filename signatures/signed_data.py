@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import StrEnum
-from typing import Literal
 
 from signatures import algorithms, archive_stamps, asn1, countersignatures
 from signatures.certificates import Certificate, parse_all, signer_of
@@ -17,8 +16,9 @@ from signatures.question import Question
 from signatures.report import Level, Reason, Revocation, Verdict
 from signatures.signer import Content, SignerCheck, examine
 from signatures.signer_judgement import SignerJudgement
+from signatures.signing_time import proven_time, remark_on_claim
 from signatures.tally import Tally
-from signatures.timestamps import CLOCK_TOLERANCE, TimestampJudgement, judge_timestamp
+from signatures.timestamps import TimestampJudgement, judge_timestamp
 
 SIGNATURE_TIMESTAMP = "1.2.840.113549.1.9.16.2.14"
 
@@ -135,13 +135,19 @@ class _Case:
         # 2. Time stamps.
         archives = archive_stamps.judge(self.signed, self.signer, extra, self.digest_of, self.question, papers)
         stamps = self._timestamps(extra, papers, archives)
-        best, proven_at, proven_by = self._best_time(stamps, archives)
+        times = [one.gen_time for one in (*stamps, *archives) if one.proves and one.gen_time is not None]
+        if self.proven_at is not None:
+            times.append(self.proven_at)
+        proven_at, proven_by = proven_time(times, self.question)
+        best = proven_at or self.question.at
 
         # 3. The chain.
         chain = self._chain(check, papers, best, claimed_at)
 
         # 4. Remarks.
-        self._remark_on_claim(claimed_at, proven_at or best)
+        ahead = remark_on_claim(claimed_at, best, self.question)
+        if ahead is not None:
+            self.tally.remark(ahead.code, ahead.detail)
         if self.signed.ber:
             self.tally.remark("CMS_NOT_DER")
         if self.signed.trailing:
@@ -228,22 +234,6 @@ class _Case:
         earliest = min((moment for moment in moments if moment < self.question.at), default=None)
         return self.question if earliest is None else self.question.at_proven(earliest)
 
-    def _best_time(
-        self, stamps: tuple[TimestampJudgement, ...], archives: tuple[TimestampJudgement, ...]
-    ) -> tuple[datetime, datetime | None, Literal["timestamp", "receipt"] | None]:
-        """Return the moment to judge for, and whether and by what it is proven (ETSI EN 319 102-1, 5.5.4, step 4)."""
-        proofs = [one.gen_time for one in (*stamps, *archives) if one.proves and one.gen_time is not None]
-        if self.proven_at is not None:
-            proofs.append(self.proven_at)
-        earliest = min(proofs, default=None)
-        if earliest is not None and earliest <= self.question.at:
-            return earliest, earliest, "timestamp"
-        if self.question.at_is_proof:
-            return self.question.at, self.question.at, "receipt"
-        if earliest is not None and self.question.integrity_only:
-            return earliest, earliest, "timestamp"
-        return self.question.at, None, None
-
     def _chain(
         self, check: SignerCheck, papers: Material, best: datetime, claimed_at: datetime | None
     ) -> ChainJudgement | None:
@@ -262,15 +252,6 @@ class _Case:
         )
         self.tally.take(chain.verdict, chain.sub_indication, chain.reasons)
         return chain
-
-    def _remark_on_claim(self, claimed_at: datetime | None, proven_at: datetime) -> None:
-        """Report a claimed time after the proven one; up to some hours it is the known fault of local time as UTC."""
-        if claimed_at is None or claimed_at <= proven_at + CLOCK_TOLERANCE:
-            return
-        ahead = claimed_at - proven_at
-        fault = timedelta(hours=self.question.policy.local_time_fault_hours) + CLOCK_TOLERANCE
-        code = "LOCAL_TIME_FAULT" if ahead <= fault else "CLAIMED_TIME_AFTER_PROOF"
-        self.tally.remark(code, f"{claimed_at.isoformat()} claimed, {proven_at.isoformat()} proven")
 
     def _level(
         self,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from signatures import algorithms, asn1
 from signatures.certificates import parse_all, read_extensions, signer_of
@@ -14,12 +14,11 @@ from signatures.evidence import Material, papers_in, papers_of
 from signatures.question import Question
 from signatures.report import Reason, Revocation, SignatureFinding, SignatureKind, Signer, Verdict
 from signatures.signer import BROKEN_DIGESTS, Content, examine
+from signatures.signing_time import CLOCK_TOLERANCE
 from signatures.tally import Tally
 
 # Reasons for which an authority's earlier tokens stay good (RFC 3161, 4): it only stopped; its key was not stolen.
 _HARMLESS_REVOCATIONS = frozenset({"unspecified", "affiliationChanged", "superseded", "cessationOfOperation"})
-# Clocks of authorities and offices differ by seconds to minutes.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 
 
 @dataclass(frozen=True, slots=True)

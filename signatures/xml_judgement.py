@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from typing import Literal
+from datetime import datetime
 
 from lxml import etree
 
@@ -26,7 +25,8 @@ from signatures.report import (
 )
 from signatures.safe_xml import XmlRefused, canonical
 from signatures.signer import BROKEN_DIGESTS
-from signatures.timestamps import CLOCK_TOLERANCE, TimestampJudgement, judge_timestamp
+from signatures.signing_time import proven_time, remark_on_claim
+from signatures.timestamps import TimestampJudgement, judge_timestamp
 from signatures.xades import (
     Qualities,
     is_over_signed_properties,
@@ -94,12 +94,11 @@ def judge_xml_signature(
         if not stamp.proves:
             detail = ", ".join(one.code for one in stamp.reasons)
             reasons.append(Reason("XADES_TIMESTAMP_USELESS", detail))
-    proven_at: datetime | None = question.at if question.at_is_proof else None
-    proven_by: Literal["timestamp", "receipt"] | None = "receipt" if question.at_is_proof else None
-    if times and (min(times) <= question.at or (question.integrity_only and not question.at_is_proof)):
-        proven_at, proven_by = min(times), "timestamp"
+    proven_at, proven_by = proven_time(times, question)
     claimed_at = qualities.claimed_at or placed.claimed_at
-    reasons += _remarks_on_claim(claimed_at, proven_at, question)
+    ahead = None if proven_at is None else remark_on_claim(claimed_at, proven_at, question)
+    if ahead is not None:
+        reasons.append(ahead)
     evidence = [paper for stamp in stamps for paper in stamp.evidence]
 
     # 4.
@@ -204,15 +203,6 @@ def _certificate_of(signature: XmlSignature, qualities: Qualities) -> tuple[byte
     return named[refusals.index("")], [
         failed("XML_VALUE_WRONG", "under the signer's certificate", "SIG_CRYPTO_FAILURE")
     ]
-
-
-def _remarks_on_claim(claimed_at: datetime | None, proven_at: datetime | None, question: Question) -> list[Reason]:
-    """Report a claimed time after the proven one; up to some hours it is the known fault of local time as UTC."""
-    if claimed_at is None or proven_at is None or claimed_at <= proven_at + CLOCK_TOLERANCE:
-        return []
-    fault = timedelta(hours=question.policy.local_time_fault_hours) + CLOCK_TOLERANCE
-    code = "LOCAL_TIME_FAULT" if claimed_at - proven_at <= fault else "CLAIMED_TIME_AFTER_PROOF"
-    return [Reason(code, f"{claimed_at.isoformat()} claimed, {proven_at.isoformat()} proven")]
 
 
 def _judge_tokens(signature: XmlSignature, qualities: Qualities, question: Question) -> list[TimestampJudgement]:

@@ -10,6 +10,7 @@ from signatures.chain import judge_chain
 from signatures.question import Question
 from signatures.report import Revocation, Verdict
 from signatures.signer_judgement import SignerJudgement
+from signatures.signing_time import proven_time
 from signatures.tally import Tally
 
 
@@ -53,7 +54,7 @@ def judge_rsa_sha1(
         chain = judge_chain(certificates[0], certificates[1:], question)
         trusted = chain.trusted
         tally.take(chain.verdict, chain.sub_indication, chain.reasons)
-    proven = question.at if question.at_is_proof else None
+    proven_at, proven_by = proven_time((), question)
     return SignerJudgement(
         index=0,
         verdict=tally.verdict,
@@ -62,8 +63,8 @@ def judge_rsa_sha1(
         trusted=trusted,
         revocation=chain.revocation if chain is not None else Revocation.NOT_CHECKED,
         signer=signer_of(certificates[0]),
-        proven_at=proven,
-        proven_by="receipt" if proven else None,
+        proven_at=proven_at,
+        proven_by=proven_by,
         digest_algorithm="sha1",
         signature_algorithm="rsa-sha1",
         reasons=tally.reasons,
