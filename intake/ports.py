@@ -71,6 +71,10 @@ class Source(Protocol):
         """Let go of connections; the next `waiting` opens new ones."""
 
     @property
+    def postponed(self) -> int:
+        """How many things it has shown that could not be had yet; they are in no other sum."""
+
+    @property
     def remarks(self) -> tuple[Why, ...]:
         """What the last look saw and could not take: a missing folder, an item that is not ready or is rejected."""
 

@@ -170,6 +170,11 @@ class ListedMailbox:
         """A list has nothing to remark."""
         return ()
 
+    @property
+    def postponed(self) -> int:
+        """A list hands out all it has."""
+        return 0
+
 
 @dataclass
 class ListedCourier:

@@ -81,6 +81,11 @@ class ExportFolder:
         """What the last look noticed that a person should know, though it went on (config/reasons/sources.toml)."""
         return tuple(self._remarks)
 
+    @property
+    def postponed(self) -> int:
+        """How many items were seen and not taken: not ready, not readable, or of a kind that is never taken."""
+        return sum(one.code.startswith("FOLDER_ITEM_") for one in self._remarks)
+
     def waiting(self, memory: Memory, now: datetime) -> Iterator[Waiting]:
         """
         Yield the finished things that the ledger does not know, oldest first; what it knows is settled now.

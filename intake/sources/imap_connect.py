@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import imaplib
 import socket
 import ssl
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from ipaddress import ip_address
@@ -39,13 +41,54 @@ class ConnectionLost(SourceError):
     """The conversation is over or cannot be trusted any more: only a new one helps."""
 
 
+class LoginRefused(ConnectionLost):
+    """The server does not let us in: trying again at once, for another folder, may close the account."""
+
+
 class FolderMissing(SourceError):
     """The server has no such folder; the other folders are looked at all the same."""
 
 
-def connect(settings: ImapSource) -> IMAPClient:
+class Lifeline:
     """
-    Return a logged-in client for `settings`, with its timeouts set and TLS as demanded.
+    A second handle on one connection, by which any thread can cut it, however far it has come.
+
+    A server that answers a byte at a time keeps each wait within its limit and the whole endless; whoever waits for
+    its greeting, a handshake or a login can be ended only from outside. The TCP connection is shut below TLS: the SSL
+    object must not be touched while another thread reads it.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._handle: socket.socket | None = None
+        self._is_cut = False
+
+    def hold(self, connection: socket.socket) -> None:
+        """Take hold of a new connection; one that is to be cut already is not begun."""
+        with self._lock:
+            if self._is_cut:
+                raise ConnectionAbortedError("cut before it was begun")
+            self._handle = connection.dup()
+
+    def cut(self) -> None:
+        """End the connection at once; a thread that waits in it gets an error and goes on."""
+        with self._lock:
+            self._is_cut = True
+            if self._handle is not None:
+                with contextlib.suppress(OSError):  # It was already gone.
+                    self._handle.shutdown(socket.SHUT_RDWR)
+
+    def let_go(self) -> None:
+        """Give the handle back, once the connection is closed."""
+        with self._lock:
+            if self._handle is not None:
+                self._handle.close()
+            self._handle = None
+
+
+def connect(settings: ImapSource, lifeline: Lifeline) -> IMAPClient:
+    """
+    Return a logged-in client for `settings`, with its timeouts set and TLS as demanded; `lifeline` holds it.
 
     `connect_timeout_seconds` bounds connecting, the greeting and the TLS handshake, each of them;
     `read_timeout_seconds` bounds each later wait for bytes. `tls = "none"` is refused unless the other end
@@ -56,7 +99,8 @@ def connect(settings: ImapSource) -> IMAPClient:
         raise ConnectionLost("MAILBOX_UNPROTECTED", source=settings.name, host=settings.host)
     context = _tls_context(settings)
     with _explained(settings):
-        client = IMAPClient(
+        client = _Client(
+            lifeline,
             settings.host,
             port=settings.port,
             ssl=settings.tls == "required",
@@ -75,25 +119,50 @@ def connect(settings: ImapSource) -> IMAPClient:
                 client.socket().settimeout(settings.read_timeout_seconds)
             _log_in(settings, client)
     except BaseException:
-        hang_up(client)
+        lifeline.cut()
         raise
     return client
 
 
-def hang_up(client: IMAPClient) -> None:
-    """
-    Cut the connection at once, from any thread; a thread that waits in it gets an error and goes on.
+class _Client(IMAPClient):  # type: ignore[misc]  # the library has no types
+    """IMAPClient over a connection that a lifeline holds from its first packet on."""
 
-    The TCP connection is shut below TLS: the SSL object must not be touched while another thread reads it.
-    """
-    try:
-        socket.socket.shutdown(client.socket(), socket.SHUT_RDWR)
-    except (OSError, AttributeError, ValueError):
-        return  # It was already gone.
+    def __init__(self, lifeline: Lifeline, *arguments: object, **options: object) -> None:
+        self._lifeline = lifeline
+        super().__init__(*arguments, **options)
+
+    def _create_IMAP4(self) -> imaplib.IMAP4:
+        kind = _ProtectedConnection if self.ssl else _PlainConnection
+        return kind(self._lifeline, self.host, self.port, self.ssl_context, self._timeout.connect)
+
+
+class _PlainConnection(imaplib.IMAP4):
+    """imaplib's conversation; its constructor reads the greeting already."""
+
+    def __init__(
+        self, lifeline: Lifeline, host: str, port: int, context: ssl.SSLContext | None, timeout: float
+    ) -> None:
+        self._lifeline = lifeline
+        self._context = context
+        super().__init__(host, port, timeout)
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        connection = socket.create_connection((self.host, self.port), timeout)
+        self._lifeline.hold(connection)
+        return connection
+
+
+class _ProtectedConnection(_PlainConnection):
+    """The same under TLS."""
+
+    def _create_socket(self, timeout: float | None) -> socket.socket:
+        connection = super()._create_socket(timeout)
+        assert self._context is not None
+        return self._context.wrap_socket(connection, server_hostname=self.host)
 
 
 def release(client: IMAPClient) -> None:
-    """Close what `hang_up` cut; only the thread that uses the client may call this."""
+    """Close what was cut; only the thread that uses the client may call this."""
     try:
         client._imap.shutdown()
     except LIBRARY_FAILURES:
@@ -149,7 +218,7 @@ def _log_in(settings: ImapSource, client: IMAPClient) -> None:
             client.login(settings.user, password)
     except LoginError as cause:
         # The cause is cut off on purpose: a server may have echoed the password in it.
-        raise ConnectionLost(
+        raise LoginRefused(
             "MAILBOX_LOGIN_REFUSED",
             source=settings.name,
             user=settings.user,

@@ -16,6 +16,9 @@ EAGER_TRIES = 5
 FIRST_WAIT = timedelta(minutes=1)
 LONGEST_WAIT = timedelta(hours=1)
 
+# No mail is put off for longer than that; one that seems to be was put off by a clock that ran ahead.
+FARTHEST_TRY = timedelta(hours=2)
+
 # A cursor is one row of the ledger; beyond so many holes it stands still instead of naming more.
 MAX_HOLES = 2000
 
@@ -97,8 +100,9 @@ class Cursor:
         return replace(self, holes=holes)
 
     def due(self, now: datetime) -> tuple[int, ...]:
-        """Return the holes that may be tried at `now`, lowest first."""
-        return tuple(sorted(uid for uid, hole in self.holes.items() if hole.again_at <= now))
+        """Return the holes that may be tried at `now`, lowest first; see FARTHEST_TRY."""
+        farthest = now + FARTHEST_TRY
+        return tuple(sorted(uid for uid, hole in self.holes.items() if not now < hole.again_at <= farthest))
 
     def dump(self) -> str:
         """Return it as text for the ledger's memory."""

@@ -7,6 +7,7 @@ from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import groupby
 
 FETCH = re.compile(rb"\* (\d{1,10}) FETCH \(", re.IGNORECASE)
 UID = re.compile(rb"[( ]UID (\d{1,10})(?=[ )])", re.IGNORECASE)
@@ -43,18 +44,27 @@ class Listing:
         self._dates = array("q")
         self._lowest = 0
         self._highest = 0
+        self._news: set[int] = set()
         self.complete = False
 
     def __len__(self) -> int:
         return len(self._uids)
 
     def add(self, line: bytes) -> None:
-        """Take one `* n FETCH (…)` line; a line without a UID is news about flags, and is passed over."""
+        """
+        Take one `* n FETCH (…)` line.
+
+        A line with neither size nor date is no row but news about flags, which a server may tell at any time, with the
+        mail's UID or without (RFC 9051, 7.5.2): taken for a row it would hide when the mail arrived.
+        """
         head, uid = FETCH.match(line), UID.search(line)
         if head is None or uid is None:
             return
         sequence = int(head[1])
         size, date = _SIZE.search(line), _DATE.search(line)
+        if size is None and date is None:
+            self._news.add(int(uid[1]))
+            return
         self._lowest = min(self._lowest or sequence, sequence)
         self._highest = max(self._highest, sequence)
         self._uids.append(int(uid[1]))
@@ -62,21 +72,33 @@ class Listing:
         moment = _moment(date) if date else None
         self._dates.append(int(moment.timestamp()) if moment else _NO_DATE)
 
+    def bare(self, first: int) -> list[int]:
+        """Return the UIDs from `first` on of which only news came, and no row: the server is to be asked about them."""
+        return sorted(uid for uid in self._news.difference(self._uids) if uid >= first)
+
+    def take_at_its_word(self, uid: int) -> None:
+        """Make a row of a mail of which the server says neither size nor date, even when it is asked for them."""
+        self._uids.append(uid)
+        self._octets.append(_UNKNOWN)
+        self._dates.append(_NO_DATE)
+
     def reaches(self, exists: int) -> bool:
         """Whether the rows are consecutive and end with the folder's last mail."""
         if not self._uids:
             return exists == 0
-        return self._highest == exists and self._highest - self._lowest + 1 == len(self._uids)
+        span = self._highest - self._lowest + 1
+        return self._highest == exists and (span == len(self._uids) or span == len(set(self._uids)))
 
     def rows(self) -> Iterator[MailRow]:
-        """Yield the rows by rising UID, each UID once."""
-        before = 0
-        for index in sorted(range(len(self._uids)), key=self._uids.__getitem__):
-            uid = self._uids[index]
-            if uid == before:
-                continue
-            before = uid
-            octets, date = self._octets[index], self._dates[index]
+        """Yield the rows by rising UID, each UID once, with what any of its lines has told."""
+        by_uid = sorted(range(len(self._uids)), key=self._uids.__getitem__)
+        for uid, lines in groupby(by_uid, key=self._uids.__getitem__):
+            octets, date = _UNKNOWN, _NO_DATE
+            for index in lines:
+                octets = self._octets[index] if octets == _UNKNOWN else octets
+                date = self._dates[index] if date == _NO_DATE else date
+            if uid == 0:
+                continue  # No mail has this number (RFC 9051, 9: nz-number).
             yield MailRow(
                 uid,
                 None if octets == _UNKNOWN else octets,

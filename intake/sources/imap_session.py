@@ -32,6 +32,10 @@ class FolderState:
     flags_allowed: tuple[str, ...] = ()
 
 
+class MoveRefused(SourceError):
+    """The server does not move a mail now; the conversation is well, and asking for the next one is of no use."""
+
+
 class ImapSession(BodyReader):
     """
     A logged-in connection with one folder open.
@@ -59,7 +63,7 @@ class ImapSession(BodyReader):
         A server that gives no UIDVALIDITY cannot be worked with: its UIDs mean nothing tomorrow (RFC 9051, 2.3.1.1).
         """
         try:
-            answer = self._client.select_folder(folder, readonly=not writable)
+            answer = self.client.select_folder(folder, readonly=not writable)
             self._exists = int(answer[b"EXISTS"])
             validity = int(answer.get(b"UIDVALIDITY", 0))
             uid_next = answer.get(b"UIDNEXT")
@@ -84,7 +88,7 @@ class ImapSession(BodyReader):
         if "NONEXISTENT" in str(cause):
             return True
         try:
-            return not self._client.list_folders("", folder)
+            return not self.client.list_folders("", folder)
         except LIBRARY_FAILURES:
             return False
 
@@ -97,14 +101,14 @@ class ImapSession(BodyReader):
         Only special folders are asked for where the server knows how (RFC 5258, 3), since a mailbox may have thousands.
         """
         try:
-            if not self._client.has_capability("SPECIAL-USE"):
+            if not self.client.has_capability("SPECIAL-USE"):
                 return frozenset()
             try:
                 listed = self._special_folders()
             except IMAPClient.AbortError:
                 raise
             except IMAPClient.Error:
-                listed = self._client.list_folders()
+                listed = self.client.list_folders()
             return frozenset(
                 str(name) for flags, _, name in listed if b"\\junk" in {bytes(one).lower() for one in flags}
             )
@@ -113,12 +117,12 @@ class ImapSession(BodyReader):
 
     def _special_folders(self) -> Sequence[tuple[tuple[bytes, ...], bytes, str]]:
         """Ask with the selection option that IMAPClient does not have; the answers have LIST's own shape."""
-        imap = self._client._imap
+        imap = self.client._imap
         status, answer = imap._simple_command("LIST", "(SPECIAL-USE)", '""', '"*"')
         if status != "OK":
             raise IMAPClient.Error(quoted(answer))
         _, lines = imap._untagged_response(status, answer, "LIST")
-        folders: Sequence[tuple[tuple[bytes, ...], bytes, str]] = self._client._proc_folder_list(lines)
+        folders: Sequence[tuple[tuple[bytes, ...], bytes, str]] = self.client._proc_folder_list(lines)
         return folders
 
     def listing(self, first: int) -> Listing:
@@ -138,6 +142,10 @@ class ImapSession(BodyReader):
         if not ok and len(listing) == 0 and self._exists > 0:
             raise self._lost(f"the folder {self.folder} could not be listed: {words}")
         undisturbed = self._expunged == expunged  # An expunge between the rows shifts their sequence numbers.
+        if bare := listing.bare(first):
+            self._ask_about(bare, listing)
+            for uid in listing.bare(first):
+                listing.take_at_its_word(uid)
         # UIDNEXT was true when the folder was opened; mail that came since has overtaken it.
         self.state = replace(self.state, uid_next=None)
         listing.complete = (ok or self._exists == 0) and undisturbed and listing.reaches(self._exists)
@@ -146,14 +154,19 @@ class ImapSession(BodyReader):
     def listing_of(self, uids: Sequence[int]) -> Listing:
         """Return those of `uids` that are still there; `complete` says that the server answered OK."""
         listing = Listing()
-        listing.complete = True
+        listing.complete = self._ask_about(uids, listing)
+        return listing
+
+    def _ask_about(self, uids: Sequence[int], listing: Listing) -> bool:
+        """Add the rows of `uids` to `listing`; return whether the server answered OK."""
+        every = True
         for start in range(0, len(uids), UIDS_PER_COMMAND):
             tag = self._next_tag()
             few = b",".join(b"%d" % uid for uid in uids[start : start + UIDS_PER_COMMAND])
             self._send(tag + b" UID FETCH %s (UID RFC822.SIZE INTERNALDATE)\r\n" % few)
             ok, _ = self._until(tag, listing)
-            listing.complete = listing.complete and ok
-        return listing
+            every = every and ok
+        return every
 
     # Changing; only for `settle`.
 
@@ -161,7 +174,7 @@ class ImapSession(BodyReader):
     def offers_move(self) -> bool:
         """Whether the server has MOVE (RFC 6851); it is never emulated by COPY and EXPUNGE."""
         try:
-            return bool(self._client.has_capability("MOVE"))
+            return bool(self.client.has_capability("MOVE"))
         except LIBRARY_FAILURES as cause:
             raise self._lost(f"the capabilities could not be had: {quoted(cause)}") from cause
 
@@ -174,16 +187,26 @@ class ImapSession(BodyReader):
             raise SourceError("MAIL_KEYWORD_NOT_SET", source=self._name, keyword=keyword, uid=uid, words=words)
 
     def move(self, uid: int, folder: str) -> None:
-        """Move the mail; a mail that is no longer there is passed over by the server. The folder is made if missing."""
+        """
+        Move the mail; a mail that is no longer there is passed over by the server. The folder is made if missing.
+
+        Raises MoveRefused when the server says NO (its folder is full): the conversation can go on.
+        """
         try:
             try:
-                self._client.move([uid], folder)
+                self.client.move([uid], folder)
             except IMAPClient.AbortError:
                 raise
             except IMAPClient.Error:
-                if self._client.folder_exists(folder):
+                if self.client.folder_exists(folder):
                     raise
-                self._client.create_folder(folder)
-                self._client.move([uid], folder)
+                self.client.create_folder(folder)
+                self.client.move([uid], folder)
+        except IMAPClient.AbortError as cause:
+            raise self._lost(f"mail {uid} could not be moved to {folder}: {quoted(cause)}") from cause
+        except IMAPClient.Error as cause:
+            raise MoveRefused(
+                "MAIL_NOT_MOVED", source=self._name, uid=uid, folder=folder, words=quoted(cause)
+            ) from cause
         except LIBRARY_FAILURES as cause:
             raise self._lost(f"mail {uid} could not be moved to {folder}: {quoted(cause)}") from cause

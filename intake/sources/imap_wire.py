@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import time
 
 from imapclient import IMAPClient
 
 from config.settings import ImapSource
-from intake.sources.imap_connect import LIBRARY_FAILURES, ConnectionLost, connect, hang_up, quoted, release
+from intake.sources.imap_connect import LIBRARY_FAILURES, ConnectionLost, Lifeline, connect, quoted, release
 from intake.sources.imap_listing import FETCH, Listing
 
 # How much of a body is held at once: large enough that the loop costs nothing, small beside 16 MiB.
@@ -27,7 +28,7 @@ _COUNT = re.compile(rb"\* (\d{1,10}) (EXISTS|EXPUNGE)\b", re.IGNORECASE)
 
 class ImapWire:
     """
-    A logged-in connection, line by line.
+    A logged-in connection, line by line; logged in by `connect`, so that it can be cut while that goes on.
 
     Every method raises ConnectionLost when the conversation cannot go on, and then `broken` is true. `asked` are the
     commands on their way whose mails are awaited, by their tags.
@@ -35,7 +36,9 @@ class ImapWire:
 
     def __init__(self, settings: ImapSource) -> None:
         self._name = settings.name
-        self._client: IMAPClient = connect(settings)
+        self._settings = settings
+        self._lifeline = Lifeline()
+        self._client: IMAPClient | None = None
         self._opened = time.monotonic()
         self._exists = 0
         self._expunged = 0
@@ -44,23 +47,35 @@ class ImapWire:
         self.broken = False
         self.folder = ""
 
+    def connect(self) -> None:
+        """Connect and log in; raises ConnectionLost, also when `hang_up` ended it."""
+        was_broken, self.broken = self.broken, True
+        self._client = connect(self._settings, self._lifeline)
+        self.broken = was_broken
+
+    @property
+    def client(self) -> IMAPClient:
+        """The library's own conversation, once it is connected."""
+        assert self._client is not None
+        return self._client
+
     def hang_up(self) -> None:
         """End the conversation now, from any thread."""
         self.broken = True
-        hang_up(self._client)
+        self._lifeline.cut()
 
     def close(self) -> None:
         """Say goodbye if nothing is in flight, and let go of the connection; never raises."""
-        if not self.broken and not self._asked:
+        if not self.broken and not self._asked and self._client is not None:
             self.broken = True
-            try:
+            with contextlib.suppress(*LIBRARY_FAILURES):
                 self._client.socket().settimeout(2)  # Politeness is not worth a wait.
                 self._client.logout()
-            except LIBRARY_FAILURES:
-                hang_up(self._client)
         self.broken = True
-        hang_up(self._client)
-        release(self._client)
+        self._lifeline.cut()
+        if self._client is not None:
+            release(self._client)
+        self._lifeline.let_go()
 
     def _next_tag(self) -> bytes:
         self._tag += 1
@@ -68,13 +83,13 @@ class ImapWire:
 
     def _send(self, data: bytes) -> None:
         try:
-            self._client._imap.send(data)
+            self.client._imap.send(data)
         except LIBRARY_FAILURES as cause:
             raise self._lost(f"the connection broke: {quoted(cause)}") from cause
 
     def _line(self) -> bytes:
         try:
-            line = self._client._imap.readline()
+            line = self.client._imap.readline()
         except LIBRARY_FAILURES as cause:
             raise self._lost(f"the connection broke: {quoted(cause) or type(cause).__name__}") from cause
         if not isinstance(line, bytes) or not line.endswith(b"\r\n"):
@@ -83,7 +98,7 @@ class ImapWire:
 
     def _read(self, size: int) -> bytes:
         try:
-            chunk = self._client._imap.read(size)
+            chunk = self.client._imap.read(size)
         except LIBRARY_FAILURES as cause:
             raise self._lost(f"the connection broke inside a mail: {quoted(cause) or type(cause).__name__}") from cause
         if not isinstance(chunk, bytes) or len(chunk) != size:

@@ -11,10 +11,10 @@ from itertools import chain, islice
 
 from config.settings import ImapSource
 from intake.ports import Memory, SourceError, Waiting
-from intake.sources.imap_connect import ConnectionLost, FolderMissing
+from intake.sources.imap_connect import ConnectionLost, FolderMissing, LoginRefused
 from intake.sources.imap_cursor import MAX_HOLES, Cursor
 from intake.sources.imap_listing import MailRow
-from intake.sources.imap_session import ImapSession
+from intake.sources.imap_session import ImapSession, MoveRefused
 from intake.sources.mailbox_reader import FolderReader
 from storage.records import Delivery, Why
 
@@ -45,9 +45,11 @@ class Mailbox:
         self._looking = threading.Lock()
         self._sessions: dict[str, ImapSession] = {}
         self._closings = 0
+        self._refuses_to_settle: SourceError | None = None
         self._remarks: list[Why] = []
         self._settled: set[str] = set()
         self._looked_at: dict[str, datetime] = {}
+        self._postponed: dict[str, int] = {}
         self._prefixes: dict[str, str] = {}
         self._junk: frozenset[str] = frozenset()
 
@@ -60,6 +62,11 @@ class Mailbox:
     def remarks(self) -> tuple[Why, ...]:
         """What the last look noticed that a person should know, though it went on (config/reasons/sources.toml)."""
         return tuple(self._remarks)
+
+    @property
+    def postponed(self) -> int:
+        """How many mails were seen and could not be had yet, also those that the last look did not ask for."""
+        return sum(self._postponed.values())
 
     def waiting(self, memory: Memory, now: datetime) -> Iterator[Waiting]:
         """
@@ -82,7 +89,7 @@ class Mailbox:
                 except SourceError as trouble:
                     self._drop(folder)
                     troubles.append(trouble)
-                    if closings != self._closings:
+                    if closings != self._closings or isinstance(trouble, LoginRefused):
                         break
             for folder in sorted(self._junk - set(self._settings.folders)):
                 self.remark("JUNK_NOT_WATCHED", folder)
@@ -127,8 +134,9 @@ class Mailbox:
         try:
             self._remarks = []
             self._settled = set()
+            self._refuses_to_settle = None
             closings = self._closings
-            timer = threading.Timer(self._settings.look_timeout_seconds, self._hang_up_all)
+            timer = threading.Timer(self._settings.look_timeout_seconds, self._end_look)
             timer.daemon = True
             timer.start()
             try:
@@ -184,6 +192,8 @@ class Mailbox:
 
     def _keep(self, folder: str, memory: Memory, before: Cursor | None, cursor: Cursor, complete: bool) -> None:
         """Write the cursor if it has changed; a listing with gaps moves nothing, since a mail may hide in one."""
+        owed = [uid for uid, hole in cursor.holes.items() if hole.tries]
+        self._postponed[folder] = sum(not memory.knows(cursor.prefix(folder) + str(uid)) for uid in owed)
         if complete and cursor != before and len(cursor.holes) <= MAX_HOLES:
             memory.put(_cursor_key(folder), cursor.dump())
 
@@ -206,12 +216,13 @@ class Mailbox:
         self._drop(slot)
         self._refuse_if_closed(closings)
         session = ImapSession(self._settings)
+        with self._guard:
+            self._refuse_if_closed(closings)
+            self._sessions[slot] = session
         try:
-            with self._guard:
-                self._refuse_if_closed(closings)
-                self._sessions[slot] = session
+            session.connect()
         except SourceError:
-            session.close()
+            self._drop(slot)
             raise
         if slot == self._settings.folders[0]:
             self._junk = session.junk_folders()  # Once in each conversation about the first folder: it hardly changes.
@@ -227,8 +238,10 @@ class Mailbox:
         if session is not None:
             session.close()
 
-    def _hang_up_all(self) -> None:
+    def _end_look(self) -> None:
+        """End a look that has lasted too long: every conversation, and those that it would begin instead."""
         with self._guard:
+            self._closings += 1
             for session in self._sessions.values():
                 session.hang_up()
 
@@ -260,8 +273,19 @@ class Mailbox:
         elif not session.offers_move:
             self.remark("SETTLE_NOT_POSSIBLE", "the server does not offer MOVE")
         else:
-            session.move(uid, self._settings.move_to)
+            self._move(session, uid)
         self._settled.add(key)
+
+    def _move(self, session: ImapSession, uid: int) -> None:
+        """Move a mail; once the server has refused one in this look, the others wait for the next."""
+        if self._refuses_to_settle is not None:
+            raise self._refuses_to_settle
+        try:
+            session.move(uid, self._settings.move_to)
+        except MoveRefused as trouble:
+            self.remark("SETTLE_NOT_POSSIBLE", self._settings.move_to)
+            self._refuses_to_settle = trouble
+            raise
 
     def _flag(self, session: ImapSession, uid: int) -> None:
         keyword = self._settings.keyword

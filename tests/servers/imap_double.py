@@ -47,7 +47,9 @@ class ImapDouble:
     """
     The server. `answers` maps a UID to the way in which its body is answered; without one it is answered well.
 
-    `greeting`, `login` and `listing` may be replaced too. `commands` is everything clients have said.
+    `greeting`, `login` and `listing` may be replaced too. `commands` is everything clients have said. `drips` names the
+    command (or `greeting`) that is answered by a byte now and then without end, `refuses` the answers to commands
+    (their tag is put before NO and BAD).
     """
 
     def __init__(self) -> None:
@@ -59,6 +61,8 @@ class ImapDouble:
         self.listing: Callable[[Conversation, bytes, list[int]], bool] | None = None
         self.permanent_flags = b"\\*"
         self.special_use: dict[str, bytes] = {}
+        self.drips = b""
+        self.refuses: dict[bytes, bytes] = {}
         self.commands: list[bytes] = []
         self.flags: dict[int, set[bytes]] = {}
         self._server: _Server | None = None
@@ -140,6 +144,8 @@ class Conversation:
 
     def serve(self) -> None:
         """Talk until the client or an answer ends it."""
+        if self.double.drips == b"greeting":
+            self.drip(b"greeting")
         self.say(self.double.greeting)
         while line := self._file.readline():
             self.double.commands.append(line.rstrip())
@@ -149,12 +155,32 @@ class Conversation:
                 name, _, arguments = arguments.partition(b" ")
                 name = b"UID " + name
             handler = _COMMANDS.get(name.upper())
-            if handler is None:
+            if name.upper() == self.double.drips:
+                self.drip(name.upper())
+            refusal = self.double.refuses.get(name.upper())
+            if refusal is not None:
+                self.refuse(refusal)
+            elif handler is None:
                 self.say(self.tag + b" BAD unknown\r\n")
             else:
                 handler(self, arguments)
             if name.upper() == b"LOGOUT":
                 return
+
+    def drip(self, name: bytes) -> None:
+        """Say a byte now and then until the client hangs up or the drip is mended."""
+        self.say(b"* ")
+        while self.double.drips == name:
+            self.say(b"x")
+            time.sleep(0.05)
+        self.hang_up()
+
+    def refuse(self, answer: bytes) -> None:
+        """Answer the command as `refuses` says; after a farewell the connection ends."""
+        tagged = answer.startswith((b"NO", b"BAD"))
+        self.say((self.tag + b" " if tagged else b"") + answer + b"\r\n")
+        if not tagged:
+            self.hang_up()
 
     def capability(self, arguments: bytes) -> None:
         self.say(b"* CAPABILITY " + self.double.capabilities + b"\r\n")
