@@ -79,7 +79,7 @@ def _yenc(text: bytes, start: int, name: bytes, said: bytes) -> tuple[Embedded, 
         start = min(text.find(b"\n", start) + 1 or end, end)
     plain, *escaped = text[start:end].replace(b"\r", b"").replace(b"\n", b"").split(b"=")
     if len(escaped) > (end - start) // MOST_ESCAPED + 100:
-        return Embedded(name.strip(), b"", complete=False), start
+        return Embedded(name.strip(), b"", complete=False), end
     made = [plain.translate(_YENC_LETTERS)]
     for piece in escaped:
         if piece:
