@@ -21,13 +21,12 @@ from signatures.ocsp import NO_CHECK, OCSP_SIGNING, OcspAnswer, SingleAnswer
 from signatures.paths import CRL_SIGN, Pool, faults_of, find_paths, with_keys
 from signatures.question import Policy
 from signatures.report import Revocation
+from signatures.signing_time import CLOCK_TOLERANCE
 
 # An OCSP answer that names no end speaks for the moment it was made. Signers fetch it minutes before the time
 # stamp that proves the signature, so it is taken as fresh for an hour (ETSI EN 319 102-1, 5.2.5: the
 # freshness is the validator's choice).
 OCSP_FRESH_WITHOUT_END = timedelta(hours=1)
-# Clocks of responders and stamping authorities differ by seconds to minutes.
-CLOCK_TOLERANCE = timedelta(minutes=5)
 # A responder or list signer may itself need a revocation state; deeper than this nobody builds it.
 MAX_DEPTH = 3
 

@@ -9,7 +9,7 @@ from typing import Literal
 from signatures.question import Question
 from signatures.report import Reason
 
-# Clocks of authorities and offices differ by seconds to minutes.
+# Clocks of authorities, responders and offices differ by seconds to minutes.
 CLOCK_TOLERANCE = timedelta(minutes=5)
 
 

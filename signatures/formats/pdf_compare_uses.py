@@ -203,16 +203,19 @@ class UsesCompared(DocumentCompared):
         if not path:
             yield from self._form(or_empty(before), or_empty(after))
         elif path[0] == "Fields":
-            if len(path) == 1:
-                yield from self._field_list(before, after)
-            elif before is None:
-                yield from self._new_field(Ref(number, 0), 0)
-            else:
-                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
+            yield from self._used_by_list_of_fields(number, before, after, path)
         elif path[0] in FORM_FREE or (path[0] == "DR" and self._harmless_resource(before, after, path)):
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         else:
             yield Change(Grade.UNKNOWN, Act.FORM, "FORM_CHANGED", f"object {number} of /{path[0]}")
+
+    def _used_by_list_of_fields(self, number: int, before: Value, after: Value, path: Path) -> Iterator[Change]:
+        if len(path) == 1:
+            yield from self._field_list(before, after)
+        elif before is None:
+            yield from self._new_field(Ref(number, 0), 0)
+        else:
+            yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
 
     def _harmless_resource(self, before: Value, after: Value, path: Path) -> bool:
         """Say whether a part of the form's default resources changed in a way that no field can show."""
@@ -286,12 +289,7 @@ class UsesCompared(DocumentCompared):
         if first in ("Parent", "P", "Popup", "IRT"):
             return
         if first == "Kids" and known is not None:
-            if len(path) == 1:
-                yield from self._field_list(before, after)
-            elif before is None:
-                yield from self._new_field(Ref(number, 0), 0)
-            else:
-                yield Change(Grade.FORBIDDEN, Act.FORM, "FIELD_REMOVED", f"object {number}")
+            yield from self._used_by_list_of_fields(number, before, after, path)
             return
         now = self.new.get(holder)
         current = now if isinstance(now, Dictionary) else value
