@@ -12,7 +12,7 @@ from importlib.resources import files
 
 # A code as it is kept where it speaks of trouble: alone, or with its facts.
 _KEPT = re.compile(r"([A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+)(?: (\{.*\}))?", re.DOTALL)
-_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}")
+_PLACE = re.compile(r"\{([a-z][a-z0-9_]*)\}(\.?)")
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,4 +102,11 @@ def in_english(kept: str) -> str:
 
 
 def _filled(template: str, facts: Mapping[str, str]) -> str:
-    return _PLACE.sub(lambda place: facts.get(place[1], place[0]), template)
+    def fact(place: re.Match[str]) -> str:
+        value = facts.get(place[1])
+        if value is None:
+            return place[0]
+        # Other programs' words often end their own sentence.
+        return value if value.endswith(".") else value + place[2]
+
+    return _PLACE.sub(fact, template)

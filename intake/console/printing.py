@@ -7,7 +7,7 @@ from importlib.resources import files
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from config.reasons import explain, recall
+from config.reasons import explain, in_english, recall
 from intake.console import showing, words
 from intake.console.desk import Desk
 from intake.console.icons import icon
@@ -62,6 +62,7 @@ def environment(desk: Desk) -> Environment:
     made.globals |= {
         "icon": icon,
         "explain": explain,
+        "in_english": in_english,
         "until": showing.until,
         "ago": showing.ago,
         "span": showing.span,

@@ -70,7 +70,7 @@ def test_an_outage_says_what_to_do_and_that_nothing_is_lost(bureau: Bureau, cler
     assert "Nguồn qlvb: không xem được" in page
     assert "Cần làm: Báo quản trị hệ thống kèm dòng lỗi bên dưới. Văn bản gửi đến trong lúc này vẫn nằm ở nguồn" in page
     vi = "Nguồn qlvb: không xem được thư mục /srv/x: Stale file handle. Kiểm tra ổ đĩa mạng đã được gắn"
-    en = "qlvb: the folder /srv/x cannot be listed: Stale file handle Check that the share is mounted"
+    en = "qlvb: the folder /srv/x cannot be listed: Stale file handle. Check that the share is mounted"
     assert page.index(f"Lỗi: {vi}") < page.index(en)
 
 
@@ -78,7 +78,7 @@ def test_an_outage_of_an_earlier_version_still_shows(bureau: Bureau, clerk: Visi
     """It was recorded in English words alone, and these are shown."""
     bureau.office.ledger.source_failed("qlvb", bureau.clock(), "cannot list /srv/x", "Check the share.")
     page = words_of(clerk.get("/health"))
-    assert "Lỗi: cannot list /srv/x Check the share." in page
+    assert "Lỗi: cannot list /srv/x. Check the share." in page
 
 
 def test_a_silent_service_is_an_alert(bureau: Bureau, clerk: Visitor) -> None:

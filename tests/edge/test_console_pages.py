@@ -411,7 +411,8 @@ def test_a_letter_that_waits_says_why_in_vietnamese(bureau: Bureau, clerk: Visit
     book.mark_try_later(letter.id, bureau.clock(), next_at=bureau.clock() + timedelta(hours=1), words=words)
     page = words_of(clerk.get("/letters"))
     assert "Chưa gửi được qua máy chủ gửi thư 127.0.0.1:25. Chi tiết: ConnectionRefusedError: refused." in page
-    assert "RELAY_AWAY" not in page
+    assert "RELAY_AWAY" not in page + clerk.get(f"/letters/{letter.id}").text
+    assert "127.0.0.1:25: ConnectionRefusedError: refused" in words_of(clerk.get(f"/letters/{letter.id}"))
     assert "127.0.0.1:25: ConnectionRefusedError: refused" in [
         one["error"] for one in bureau.desk.queries.show(letter.delivery_id)["letters"]
     ]

@@ -69,6 +69,13 @@ def test_the_reasons_of_a_refusal_speak_in_sentences() -> None:
     assert "MAIL_GONE" not in told.vi + told.en
 
 
+def test_words_that_end_their_own_sentence_bring_no_second_stop() -> None:
+    """Mail servers do, and two stops in a row look like a fault of ours."""
+    facts = {"source": "mailbox", "user": "x", "said": "Authentication failed.", "password_place": "P"}
+
+    assert explain_with("MAILBOX_LOGIN_REFUSED", facts).vi.endswith("đăng nhập của x: Authentication failed.")
+
+
 def test_a_place_without_its_fact_stays() -> None:
     """Nobody is left without words for want of one."""
     assert recall(keep("VAULT_FULL", {"why": "full"})).en == "{what}: full"
