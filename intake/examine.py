@@ -122,11 +122,9 @@ def _sender_evidence(data: bytes, unpacked: Unpacked, rules: Rules) -> list[Why]
     remarks = []
     advice = authentication_results(unpacked.mail, rules.authserv_id)
     if advice.server:
-        remarks.append(
-            Why("SENDER_ADVICE", f"{advice.server}: dkim={advice.dkim} spf={advice.spf} dmarc={advice.dmarc}")
-        )
+        remarks.append(Why("SENDER_ADVICE", f"{advice.server}: {advice.told}"))
     if advice.is_bad:
-        remarks.append(Why("SENDER_DOUBTED", f"dkim={advice.dkim} spf={advice.spf} dmarc={advice.dmarc}"))
+        remarks.append(Why("SENDER_DOUBTED", advice.told))
     if rules.resolve is not None:
         found = dkim_results(data, rules.resolve)
         if found:

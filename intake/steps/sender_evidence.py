@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import authres
 import dkim
@@ -54,24 +54,34 @@ class ServerAdvice:
     What the office's own mail server found when it took the mail in (RFC 8601); `none` where it says nothing.
 
     `server` is its authserv-id; empty when no field of its own was found, and then everything is `none`.
+    `signed_by` names the domains whose DKIM signatures passed; `is_aligned` False: none of them is the sender's own,
+    so that the pass says only that somebody can sign (RFC 7489, 3.1.1).
     """
 
     server: str
     dkim: Outcome = "none"
     spf: Outcome = "none"
     dmarc: Outcome = "none"
+    signed_by: tuple[str, ...] = ()
+    is_aligned: bool = True
+
+    @property
+    def told(self) -> str:
+        """Return the three results in words, with the domains that a passing DKIM signature is of."""
+        domains = f" ({', '.join(self.signed_by)})" if self.signed_by else ""
+        return f"dkim={self.dkim}{domains} spf={self.spf} dmarc={self.dmarc}"
 
     @property
     def is_bad(self) -> bool:
         """
         Whether the sender's domain does not stand behind this mail, by our own server's word.
 
-        DMARC decides where it speaks (RFC 7489, 6.6.2). A failed SPF alone says nothing where DKIM passed: every
-        forwarder breaks it.
+        DMARC decides where it speaks (RFC 7489, 6.6.2). A failed SPF alone says nothing where the sender's own DKIM
+        signature passed: every forwarder breaks it.
         """
         if self.dmarc in ("pass", "fail"):
             return self.dmarc == "fail"
-        return self.dkim == "fail" or (self.spf == "fail" and self.dkim != "pass")
+        return self.dkim == "fail" or (self.spf == "fail" and not (self.dkim == "pass" and self.is_aligned))
 
 
 class _Unanswered(Exception):
@@ -108,7 +118,11 @@ def dkim_results(raw: bytes, resolve: Resolve) -> tuple[DkimResult, ...]:
         domain, selector = tags.get("d", ""), tags.get("s", "")
         try:
             holds = dkim.DKIM(raw, logger=silent, minkey=MIN_KEY_BITS).verify(number, dnsfunc=txt)
-            found.append(DkimResult(domain, selector, "pass" if holds else "fail"))
+            if holds and "l" in tags:
+                # RFC 6376 8.2: anything may have been added behind the length that it covers.
+                found.append(DkimResult(domain, selector, "neutral", "covers only the beginning of the body"))
+            else:
+                found.append(DkimResult(domain, selector, "pass" if holds else "fail"))
         except _Unanswered as cause:
             found.append(DkimResult(domain, selector, "temperror", str(cause)))
         except dkim.DKIMException as cause:
@@ -144,7 +158,32 @@ def authentication_results(facts: MailFacts, authserv_id: str) -> ServerAdvice:
         said = [_OUTCOMES.get(str(one.result).lower(), "none") for one in results if one.method == method]
         return "pass" if "pass" in said else said[0] if said else "none"
 
-    return ServerAdvice(wanted, outcome("dkim"), outcome("spf"), outcome("dmarc"))
+    signed_by = tuple(dict.fromkeys(_signing_domain(one) for one in results if _is_dkim_pass(one)))[:MAX_SIGNATURES]
+    senders = [one.address.rpartition("@")[2] for one in facts.from_addresses]
+    aligned = not all(signed_by) or any(_same_owner(one, sender) for one in signed_by for sender in senders)
+    return ServerAdvice(
+        wanted,
+        outcome("dkim"),
+        outcome("spf"),
+        outcome("dmarc"),
+        tuple(one for one in signed_by if one),
+        is_aligned=aligned or not signed_by,
+    )
+
+
+def _is_dkim_pass(one: Any) -> bool:
+    return bool(one.method == "dkim" and str(one.result).lower() == "pass")
+
+
+def _signing_domain(one: Any) -> str:
+    """Return the domain of a DKIM result (header.d, else that of header.i; RFC 8601 2.7.1), "" if it names none."""
+    said = {f"{piece.type}.{piece.name}".lower(): str(piece.value or "") for piece in one.properties}
+    return one_line((said.get("header.d") or said.get("header.i", "").rpartition("@")[2]).lower())[:255]
+
+
+def _same_owner(domain: str, sender: str) -> bool:
+    """Tell whether two domains are one, or one below the other (relaxed alignment without a list of suffixes)."""
+    return domain == sender or sender.endswith(f".{domain}") or domain.endswith(f".{sender}")
 
 
 def _tags(value: bytes) -> dict[str, str]:
