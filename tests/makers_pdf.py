@@ -29,18 +29,20 @@ LATER = datetime(2099, 1, 1, tzinfo=UTC)
 def a_key_pair(name: str) -> tuple[x509.Certificate, ec.EllipticCurvePrivateKey]:
     """Return a throw-away certificate for `name` with its key; the same one for the same name within a run."""
     key = ec.generate_private_key(ec.SECP256R1())
+    return _names_itself(name, key.public_key()).sign(key, hashes.SHA256()), key
+
+
+def _names_itself(name: str, key: ec.EllipticCurvePublicKey | rsa.RSAPublicKey) -> x509.CertificateBuilder:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    certificate = (
+    return (
         x509.CertificateBuilder()
         .subject_name(subject)
         .issuer_name(subject)
-        .public_key(key.public_key())
+        .public_key(key)
         .serial_number(x509.random_serial_number())
         .not_valid_before(NOW - timedelta(days=30))
         .not_valid_after(NOW + timedelta(days=3650))
-        .sign(key, hashes.SHA256())
     )
-    return certificate, key
 
 
 def cms_over(data: bytes, name: str = "Người ký thử") -> bytes:
@@ -243,16 +245,6 @@ def codes(report: FileReport, index: int = 0) -> set[str]:
 def a_time_stamp_authority() -> tuple[x509.Certificate, rsa.RSAPrivateKey]:
     """Return a throw-away time-stamp authority: its certificate (RFC 3161, 2.3) and key."""
     key = rsa.generate_private_key(65537, 2048)
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Dấu thời gian thử")])
-    certificate = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(subject)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(NOW - timedelta(days=30))
-        .not_valid_after(NOW + timedelta(days=3650))
-        .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING]), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    return certificate, key
+    purpose = x509.ExtendedKeyUsage([ExtendedKeyUsageOID.TIME_STAMPING])
+    builder = _names_itself("Dấu thời gian thử", key.public_key()).add_extension(purpose, critical=True)
+    return builder.sign(key, hashes.SHA256()), key

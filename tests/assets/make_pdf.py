@@ -39,6 +39,7 @@ FOLDER = Path(__file__).parent / "pdf"
 
 _WHITE_BOX = "1 1 1 rg 0 0 200 60 re f 0 g BT /F1 14 Tf 4 20 Td (Tong diem: 99) Tj ET"
 _OVER_TEXT = "50 640 250 700"
+_SIGNED_LOOK = "BT /F1 10 Tf 2 10 Td (Da ky) Tj ET"
 _MDP = "/Reference [<< /Type /SigRef /TransformMethod /DocMDP /TransformParams << /Type /TransformParams /P {} /V /1.2 >> >>]"
 
 
@@ -546,7 +547,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
         "not passed",
     ),
     # overlays
-    "overlay-by-field": (lambda: _overlay_field(_signed()), "indeterminate"),
+    "overlay-by-field": (lambda: _field_added(_signed(), f"/FT /Tx /T (Moi) /Rect [{_OVER_TEXT}]", _WHITE_BOX), "indeterminate"),
     "overlay-by-annotation": (lambda: annotated(_signed(), _OVER_TEXT, _WHITE_BOX).data, "indeterminate"),
     "overlay-by-stamp": (lambda: annotated(_signed(), _OVER_TEXT, _WHITE_BOX, "Stamp").data, "indeterminate"),
     "overlay-by-content": (lambda: _overlay_content(_signed()), "indeterminate"),
@@ -621,7 +622,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
         "indeterminate",
     ),
     "visible-time-stamp-under-level-1": (lambda: _visible_time_stamp(), "failed"),
-    "picture-of-a-signature-added": (lambda: _picture_added(_signed()), "indeterminate"),
+    "picture-of-a-signature-added": (lambda: _field_added(_signed(), "/FT /Sig /T (Gia) /Rect [300 100 500 160]", _SIGNED_LOOK), "indeterminate"),
     "font-of-the-fields-replaced": (lambda: _field_font(), "indeterminate"),
     "resources-posing-as-annotation": (lambda: _posing("/Type /Annot /Subtype /Text"), "failed"),
     "resources-posing-as-structure": (lambda: _posing("/Type /StructElem"), "failed"),
@@ -661,16 +662,16 @@ def _dictionary_changed(before: str, after: str, sub_filter: str = "") -> bytes:
     return revision(made, {10: body}).data
 
 
-def _overlay_field(made: Made) -> bytes:
+def _field_added(made: Made, field: str, shows: str) -> bytes:
+    """A field added (`field`: its kind, name and rectangle) that shows something from the start."""
     number = made.next_number
-    field = f"<< /Type /Annot /Subtype /Widget /FT /Tx /T (Moi) /Rect [{_OVER_TEXT}] /F 4 /P 3 0 R /AP << /N {number + 1} 0 R >> >>"
     return revision(
         made,
         {
             3: listed(made.bodies[3], "Annots", f"{number} 0 R"),
             6: listed(made.bodies[6], "Fields", f"{number} 0 R"),
-            number: field,
-            number + 1: look(_WHITE_BOX, 200, 60),
+            number: f"<< /Type /Annot /Subtype /Widget {field} /F 4 /P 3 0 R /AP << /N {number + 1} 0 R >> >>",
+            number + 1: look(shows, 200, 60),
         },
     ).data
 
@@ -688,20 +689,6 @@ def _visible_time_stamp() -> bytes:
         number + 2: look("BT /F1 10 Tf 2 10 Td (Bo sung) Tj ET", 200, 60),
     }
     return _over_layout(stamp_token, revision(made, changed))
-
-
-def _picture_added(made: Made) -> bytes:
-    number = made.next_number
-    field = f"<< /Type /Annot /Subtype /Widget /FT /Sig /T (Gia) /Rect [300 100 500 160] /F 4 /P 3 0 R /AP << /N {number + 1} 0 R >> >>"
-    return revision(
-        made,
-        {
-            3: listed(made.bodies[3], "Annots", f"{number} 0 R"),
-            6: listed(made.bodies[6], "Fields", f"{number} 0 R"),
-            number: field,
-            number + 1: look("BT /F1 10 Tf 2 10 Td (Da ky) Tj ET", 200, 60),
-        },
-    ).data
 
 
 def _field_font() -> bytes:
