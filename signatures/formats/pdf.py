@@ -10,7 +10,7 @@ from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import Dictionary, Ref, Value
 from signatures.formats.pdf_signatures import broken_finding, judge_signatures
-from signatures.formats.pdf_strays import Stray, removed_signatures, stray_signatures, taken_out
+from signatures.formats.pdf_strays import Stray, removed_signatures, stray_signatures, taken_out, was_a_value
 from signatures.formats.pdf_view import NotPdf, View
 from signatures.question import Document, Question
 from signatures.report import FileReport, Reason, SignatureFinding, Verdict, verdict_of_signatures
@@ -70,7 +70,7 @@ def _inspect(document: Document, question: Question, report: FileReport) -> File
     reasons = list(_remarks(view))
     signatures = signature_fields(view, fields_of(view))
     stray = stray_signatures(view, signatures)
-    usage_rights = _usage_rights(view)
+    usage_rights = _usage_rights(view, stray)
     others = tuple(one for one in stray if one.number != usage_rights)
     if usage_rights >= 0:
         reasons.append(Reason("USAGE_RIGHTS_ONLY" if not signatures else "USAGE_RIGHTS"))
@@ -140,13 +140,19 @@ def _locked(view: View, report: FileReport, why: str) -> FileReport:
     return replace(report, verdict=Verdict.UNSUPPORTED, reasons=(Reason("PDF_ENCRYPTED", why),), signatures=findings)
 
 
-def _usage_rights(view: View) -> int:
-    """Return the object number of a usage-rights signature (/Perms /UR3 or /UR), -1 if there is none."""
+def _usage_rights(view: View, stray: tuple[Stray, ...]) -> int:
+    """
+    Return the object number of a usage-rights signature (/Perms /UR3 or /UR), -1 if there is none.
+
+    Nobody signs with it, so no field holds it (ISO 32000-1, 12.8.4). A value that a field shows, or once showed, is
+    a signature like others, whatever the catalogue says of it.
+    """
     permissions = view.entry(view.catalog, "Perms")
+    shown = {one.number for one in stray if one.signature is not None}
     if isinstance(permissions, Dictionary):
         for key in ("UR3", "UR"):
             value: Value = permissions.get(key)
-            if isinstance(value, Ref):
+            if isinstance(value, Ref) and value.number not in shown and not was_a_value(view, value.number):
                 return value.number
     return -1
 

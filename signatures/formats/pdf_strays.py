@@ -199,11 +199,9 @@ def taken_out(view: View, known: tuple[SignatureField, ...], others: tuple[Stray
     """
     alive = {one.holder.number for one in known if one.holder is not None} | {usage_rights}
     alive |= {one.number for one in others if one.signature is not None}
-    data = view.file.data
     found: dict[int, None] = {}
     for number in (one.number for one in others if one.signature is None and one.number not in alive):
-        white = rb"[\x00\t\n\x0c\r ]"
-        if re.search(rb"/V%b*%d%b+\d{1,5}%b+R(?![A-Za-z0-9])" % (white, number, white, white), data):
+        if was_a_value(view, number):
             found[number] = None
         alive.add(number)
     for number, start, contents in _dictionaries(view.file, _words_of(view)):
@@ -213,6 +211,13 @@ def taken_out(view: View, known: tuple[SignatureField, ...], others: tuple[Stray
         if any(one is not None and one.kind == "n" and one.place <= start <= one.place + 32 for one in entries):
             found[number] = None
     return list(found)
+
+
+def was_a_value(view: View, number: int) -> bool:
+    """Say whether any revision of the file has a field whose value is object `number`."""
+    white = rb"[\x00\t\n\x0c\r ]"
+    named = rb"/V%b*%d%b+\d{1,5}%b+R(?![A-Za-z0-9])" % (white, number, white, white)
+    return re.search(named, view.file.data) is not None
 
 
 def _still_there(view: View, number: int, contents: Value) -> bool:

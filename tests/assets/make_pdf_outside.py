@@ -18,6 +18,8 @@ _VALUE = (
     " /ByteRange [0 100 200 300] /Contents <3003020100> >>"
 )
 _WIDGET = "<< /Type /Annot /Subtype /Widget /FT /Sig /T (Ngoai) /Rect [0 0 0 0] /F 132 /P 3 0 R /V 30 0 R >>"
+# A catalogue that says of an object that it is the signature by which usage rights are granted.
+_USAGE_RIGHTS = "<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R /Perms << /UR3 {} 0 R >> >>"
 
 
 def outside(value: str = _VALUE, widget: str = _WIDGET, **more: str) -> bytes:
@@ -98,6 +100,13 @@ def _taken_out_then_signed() -> bytes:
     return sign(revision(made, {11: emptied}), name="Ky2", by="Người khác").data
 
 
+def _taken_out_as_usage_rights() -> bytes:
+    """The same, and the catalogue says of the value that it grants usage rights."""
+    made = sign(a_pdf(), name="Ky1")
+    emptied = made.bodies[11].replace("/V 10 0 R", "")
+    return sign(revision(made, {11: emptied, 1: _USAGE_RIGHTS.format(10)}), name="Ky2", by="Người khác").data
+
+
 def _freed_then_signed() -> bytes:
     """The first signature is taken out of form and page, its objects freed; then another person signs."""
     made = sign(a_pdf(), name="Ky1")
@@ -138,6 +147,7 @@ BROKEN: dict[str, Callable[[], bytes]] = {
     "in-the-form-only-its-kind": lambda: _listed_without(value="<< /Type /Sig >>"),
     "in-the-form-empty-dictionary": lambda: _listed_without(value="<< >>"),
     "in-the-form-text-as-value": lambda: _listed_without(value="(da ky)"),
+    "named-as-usage-rights": lambda: outside(o1=_USAGE_RIGHTS.format(30)),
 }  # fmt: skip
 
 # Nothing of these is a broken signature: the file passes, with the remark named here (none where empty).
@@ -145,6 +155,7 @@ WHOLE: dict[str, tuple[Callable[[], bytes], str]] = {
     "good-signature-the-form-does-not-list": (_good_outside, "SIGNATURE_NOT_IN_FORM"),
     "signature-taken-out-before": (_taken_out_then_signed, "SIGNATURE_REMOVED"),
     "signature-freed-before": (_freed_then_signed, "SIGNATURE_REMOVED"),
+    "signature-taken-out-as-usage-rights": (_taken_out_as_usage_rights, "SIGNATURE_REMOVED"),
     "seed-values-and-lock": (
         lambda: outside(
             "",
@@ -173,7 +184,7 @@ WHOLE: dict[str, tuple[Callable[[], bytes], str]] = {
     ),
     "usage-rights-beside": (
         lambda: sign(
-            revision(a_pdf(), {1: "<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R /Perms << /UR3 30 0 R >> >>", 30: _VALUE})
+            revision(a_pdf(), {1: _USAGE_RIGHTS.format(30), 30: _VALUE})
         ).data,
         "USAGE_RIGHTS",
     ),
