@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from datetime import datetime
 
 from config.campaign import Campaign
 from config.roster import Roster
@@ -19,7 +20,7 @@ from intake.steps.decision import (
     once,
 )
 from intake.steps.examined import Examination, ExaminedFile
-from intake.steps.recall import about_replacement, not_vouched, operation_of, revoke
+from intake.steps.recall import about_replacement, not_read, not_vouched, operation_of, revoke
 from intake.steps.resubmission import about_age, original_of, reasons_of_a_copy, taken_back
 from intake.steps.timeliness import Timing
 from intake.steps.unpacked import MailFacts
@@ -68,6 +69,12 @@ def decide(
     aside = _set_aside_reason(delivery, examination, form, campaign, history, office_addresses, unread=unread)
     if aside is not None:
         return Decision(State.SET_ASIDE, (aside, *unpacked.problems), is_submission=False)
+    if form is not None and delivery.received_at < campaign.opens:
+        why = Why("RECEIVED_BEFORE_SIGNED", delivery.received_at.isoformat())
+        verdict = form_signatures(examination, form)[0]
+        return Decision(
+            State.HELD, once((why, *reasons, *unpacked.problems)), is_submission=False, form=form, signature=verdict
+        )
     # It is judged like any other, since a person may accept it; only no machine answers a machine (RFC 3834, 2).
     automatic = mail is not None and mail.automatic != "no"
     if mail is not None and automatic:
@@ -82,6 +89,9 @@ def decide(
     reasons += about_replacement(unpacked, roster, history)
 
     # 3. No sign of a form.
+    unread_package = not_read(delivery, unpacked)
+    if form is None and unread_package is not None:
+        return Decision(State.HELD, once((unread_package, *reasons, *unpacked.problems)), is_submission=False)
     if form is None:
         formless = _without_form(reasons, examination, history, campaign, agency is not None)
         if formless.state is State.SET_ASIDE and mail is not None and automatic:
@@ -156,7 +166,9 @@ def _set_aside_reason(
 ) -> Why | None:
     """Return why a delivery is no submission whatever it holds, or None; `unread`: a form may lie in what is closed."""
     unpacked = examination.unpacked
-    if delivery.received_at < campaign.opens:
+    # What was signed in the campaign cannot have come before it: a clock of ours or of the share is broken (1980 is
+    # what an unpacker writes that was told no time), and a form that came in time would be set aside in silence.
+    if delivery.received_at < campaign.opens and not _signed_since(campaign.opens, form, examination):
         return Why("BEFORE_CAMPAIGN", campaign.opens.isoformat())
     if unpacked.kind == "edxml-status":
         return Why("STATUS_PACKAGE", unpacked.edxml.status_code or "" if unpacked.edxml else "")
@@ -175,6 +187,13 @@ def _set_aside_reason(
     if mail.automatic == "no":
         return None
     return _automatic(mail)
+
+
+def _signed_since(opens: datetime, form: ExaminedFile | None, examination: Examination) -> bool:
+    """Whether any signature of the form says, or proves, that it was made at `opens` or later."""
+    signatures = form_signatures(examination, form)[1] if form is not None else ()
+    stamped = [one.proven_at for one in signatures if one.proven_by == "timestamp"]
+    return any(at is not None and at >= opens for at in (*stamped, *(one.claimed_at for one in signatures)))
 
 
 def _automatic(mail: MailFacts) -> Why:
@@ -241,7 +260,8 @@ def _without_form(
         # A person may want an answer, so a person reads it; a machine's reply must not be answered by ours.
         return Decision(State.HELD, once((Why("REPLY_WITHOUT_FORM"), *reasons, *problems)), is_submission=False)
     if on_roster and speaks_of_it and not documents:
-        why = [Why("NO_FORM")] if not codes & {"LINK_INSTEAD_OF_FILE", "ARCHIVE_ENCRYPTED"} else []
+        # What is locked, left out or was not read may be the form: then this is what the agency is told.
+        why = [] if codes & (LOCKED | HOLDING_PROBLEMS | REPAIRABLE) else [Why("NO_FORM")]
         return Decision(State.HELD, once((*why, *reasons, *problems)), is_submission=True, repairable=True)
     if on_roster and locked:
         return Decision(State.HELD, once((*reasons, *problems)), is_submission=True, repairable=True)

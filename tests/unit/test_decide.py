@@ -1,6 +1,7 @@
 """What becomes of a delivery: every rule of substance has its claim."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -338,9 +339,31 @@ def test_a_signed_form_in_a_list_mail_goes_to_a_person_without_a_letter() -> Non
 
 def test_what_came_before_the_campaign_is_set_aside() -> None:
     """A first connection to an old mailbox must not write to anybody."""
-    decision = ask(delivery=a_delivery(received_at=CAMPAIGN.opens.replace(year=2018)))
+    last_year = CAMPAIGN.opens.replace(year=2018)
+    form = a_file(a_report(a_signature(claimed_at=last_year)))
+    decision = ask(delivery=a_delivery(received_at=last_year), examination=an_examination(form))
 
     assert (decision.state, codes(decision)) == (State.SET_ASIDE, {"BEFORE_CAMPAIGN"})
+
+
+@pytest.mark.parametrize(
+    "signed",
+    [
+        pytest.param({"claimed_at": CAMPAIGN.opens}, id="it says so"),
+        pytest.param(
+            {"claimed_at": None, "proven_at": CAMPAIGN.opens, "proven_by": "timestamp"}, id="a time stamp proves it"
+        ),
+    ],
+)
+def test_what_was_signed_in_the_campaign_did_not_come_before_it(signed: dict[str, Any]) -> None:
+    """A file of 1980, a mail of a server whose clock was reset: a person looks when it came; nobody is written to."""
+    dos = datetime(1980, 1, 1, tzinfo=UTC)
+    form = a_file(a_report(a_signature(**signed)))
+    decision = ask(delivery=a_delivery(received_at=dos), examination=an_examination(form))
+
+    assert (decision.state, decision.is_submission) == (State.HELD, False)
+    assert "RECEIVED_BEFORE_SIGNED" in codes(decision)
+    assert decision.form is not None
 
 
 def test_our_own_letter_coming_back_is_a_loop_and_our_own_form_is_not() -> None:
@@ -480,3 +503,23 @@ def test_a_doubtful_moment_is_held() -> None:
     decision = ask(timing=a_timing(uncertain=True, reasons=(Why("TIME_UNCERTAIN"),)))
 
     assert decision.state is State.HELD
+
+
+@pytest.mark.parametrize(
+    ("problem", "told"),
+    [
+        (None, {"NO_FORM"}),
+        ("LIMIT_PARTS", {"LIMIT_PARTS"}),
+        ("COMPRESSED_FILE_NOT_OPENED", {"COMPRESSED_FILE_NOT_OPENED"}),
+        ("MAIL_ENCRYPTED", {"MAIL_ENCRYPTED"}),
+        ("TYPE_MISMATCH", {"NO_FORM", "TYPE_MISMATCH"}),
+    ],
+)
+def test_nobody_is_told_that_the_form_is_missing_where_something_was_not_read(
+    problem: str | None, told: set[str]
+) -> None:
+    """The form may be in it; the letter says what to do about that."""
+    unpacked = an_unpacked(problems=(Why(problem),) if problem else ())
+    decision = ask(examination=an_examination(files=(), unpacked=unpacked))
+
+    assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, told)
