@@ -16,6 +16,10 @@ MAX_BOUNDARY = 250
 
 # Delimiter lines looked for in one multipart: more than the parts that one delivery may have.
 MAX_DELIMITERS = 2_000
+# Bytes that no mail program shows: more than the usual words for old readers, or a footer that a server added, is told.
+MAX_UNSEEN = 2_000
+# Messages of one mailbox file.
+MAX_MESSAGES = 200
 # Fields of one name in the head of one part that are looked at.
 MAX_REPEATED = 10
 NOT_ENCODED = ("", "7bit", "8bit", "binary", "7-bit", "8-bit", "none")
@@ -31,6 +35,7 @@ _LOST_DELIMITER = re.compile(
     re.IGNORECASE,
 )
 _BASE64 = re.compile(rb"[A-Za-z0-9+/]+={0,2}")
+_MBOX_LINE = re.compile(rb"^From [^\r\n]{1,300}\d\d:\d\d[^\r\n]{0,40}\r?\n(?=[!-9;-~]{1,80}:)", re.MULTILINE)
 _SOFT_BREAK = re.compile(rb"=[ \t]{1,80}(?=\r?\n)")
 _GUESSED_DELIMITER = re.compile(rb"^--([!-~][ -~]{2,250}?)[ \t]*\r?$", re.MULTILINE)
 
@@ -201,6 +206,10 @@ def split_multipart(data: bytes, start: int, end: int, boundary: str | None) -> 
             flaws.append("parts after the closing delimiter")
         until = found[number + 1][0] if number + 1 < len(found) else end
         ranges.append((min(after, until), until))
+    if found[0][0] - start > MAX_UNSEEN:
+        flaws.append("much text before the first delimiter")
+    if closed and end - found[-1][1] > MAX_UNSEEN and not data[found[-1][1] : end].isspace():
+        flaws.append("much text after the closing delimiter")
     if len(found) >= MAX_DELIMITERS:
         flaws.append(TOO_MANY_DELIMITERS)
     elif not closed:
@@ -271,6 +280,16 @@ def decode_body(raw: bytes | memoryview, encoding: str) -> tuple[bytes, str | No
     if encoding in NOT_ENCODED:
         return bytes(raw), None
     return bytes(raw), f"unknown transfer encoding {encoding[:40]!r}"
+
+
+def messages_of(shape: bytes) -> tuple[tuple[int, int], ...]:
+    """Return the ranges of the messages in a mailbox file (RFC 4155, `From ` lines); anything else is one message."""
+    if not shape.startswith(b"From "):
+        return ((0, len(shape)),)
+    starts = [match.start() for _, match in zip(range(MAX_MESSAGES), _MBOX_LINE.finditer(shape), strict=False)]
+    if not starts or starts[0] != 0:
+        return ((0, len(shape)),)
+    return tuple(zip(starts, (*starts[1:], len(shape)), strict=True))
 
 
 def unannounced_base64(content: bytes) -> bytes | None:

@@ -17,6 +17,7 @@ from intake.steps.mail import (
     Entity,
     decode_body,
     lost_multipart,
+    messages_of,
     read_entity,
     split_multipart,
     unannounced_base64,
@@ -163,7 +164,10 @@ class Worker:
         wanted = declared in _MESSAGE_TYPES or ending in ("eml", "mime", "mail") or media_type == MAIL
         if wanted and data and _may_be_mail(data, declared in _MESSAGE_TYPES):
             shape = with_line_ends(data)
-            self._message(data, shape, 0, len(shape), inner, depth + 1, scope)
+            messages = messages_of(shape)
+            for number, (start, end) in enumerate(messages, start=1):
+                place = (*inner, f"#{number}") if len(messages) > 1 else inner
+                self._message(data, shape, start, end, place, depth + 1, scope)
             return True
         return False
 

@@ -231,3 +231,26 @@ def test_base64_in_the_url_alphabet_is_told_as_damaged() -> None:
     odd = Part(part.head, base64.urlsafe_b64encode(PDF + b"\xff\xfe\xfd" * 20))
 
     assert "MIME_ENCODING" in codes(unpack(a_mail(a_text(), odd), "x.eml"))
+
+
+@pytest.mark.parametrize("name", ["thu.mbox", "thu.eml", None])
+def test_every_mail_of_a_mailbox_file_is_opened(name: str | None) -> None:
+    """RFC 4155: programs that save several mails write them one after the other."""
+    line = b"From snv@binhthuan.gov.vn Thu Sep 12 15:04:05 2019\n"
+    second = a_mail(a_text("Chào\nFrom đây là chữ thường\n"), an_attachment(PDF + b"%", "hai.pdf"))
+    part = an_attachment(line + FORM + b"\n" + line + second, name, kind="application/octet-stream")
+    found = unpack(a_mail(a_text(), part), "x.eml").parts
+
+    here = name or "#2"
+    assert [leaf.trail for leaf in found] == [(here, "#1", "phieu.pdf"), (here, "#2", "hai.pdf")]
+    assert [leaf.data for leaf in found] == [PDF, PDF + b"%"]
+
+
+@pytest.mark.parametrize("place", ["before", "after"])
+def test_much_text_that_no_program_shows_is_told(place: str) -> None:
+    """What stands outside the delimiters is passed over by every reader; it may have been meant to be read."""
+    hidden = in_uuencode(EVERY_BYTE * 10)
+    mail = FORM.replace(b"\n\n--", b"\n\n" + hidden + b"\n--", 1) if place == "before" else FORM + hidden
+
+    assert "MIME_BROKEN" in codes(unpack(mail, "x.eml"))
+    assert codes(unpack(FORM + b"\n" * 5_000, "x.eml")) == set()
