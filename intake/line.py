@@ -19,7 +19,7 @@ from intake.quarantine import malware_in
 from intake.steps.examined import Examination
 from intake.workers import ExaminationTask, stamp
 from signatures.question import Policy
-from storage.ledger import Claim
+from storage.claiming import Claim
 from storage.records import Delivery
 from storage.vault import VaultError
 

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, bindparam, func, insert, or_, select, text, update
+from sqlalchemy import ColumnElement, Select, bindparam, func, insert, or_, select
 
 from storage.acting import Acted, Asked, act, pending_of
 from storage.changing import change, find, no_such_delivery
+from storage.claiming import Claim, Claims
 from storage.database import Database
 from storage.deciding import WriteLetters, close_approvals, decide
 from storage.letters import Letters
@@ -36,17 +36,9 @@ from storage.rows import delivery_of, whys_json
 from storage.schema import upgrade
 from storage.sourcebook import SourceMemory, health, knows, outages_of, source_failed, source_ok
 from storage.standing import StandingRule, newest_stands
-from storage.tables import approvals, campaigns, claims, deliveries, files
+from storage.tables import approvals, campaigns, deliveries, files
 from storage.types import clean, utc_text
 from storage.versions import stand_anew, succession
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """A delivery that waits and that nobody else works on now; `exhausted`: it was tried up to the cap, shelve it."""
-
-    delivery: Delivery
-    exhausted: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +49,6 @@ class Rejudged:
     timeliness: Timeliness
     counted_at: datetime | None
     counted_timeliness: Timeliness | None
-
-
-# Which of a database's advisory locks means "one judges"; any number that nobody else there uses.
-JUDGING_KEY = 697_2019
 
 
 class Ledger:
@@ -76,9 +64,7 @@ class Ledger:
         self.database = database
         self.letters = Letters(database, message_id_domain)
         self._domain = message_id_domain
-        self._claimed: set[str] = set()
-        self._claiming = threading.Lock()
-        self._judging = threading.Lock()
+        self._claims = Claims(database)
 
     @classmethod
     def open(cls, url: str, *, message_id_domain: str = "phieu-intake.invalid") -> Ledger:
@@ -172,83 +158,21 @@ class Ledger:
 
     # 3. Taking in
 
-    @contextmanager
-    def claim(self, *, attempt_cap: int) -> Iterator[Claim | None]:
-        """
-        Hold the next waiting delivery while it is worked on; None when nothing waits that is free.
+    def claim(self, *, attempt_cap: int) -> AbstractContextManager[Claim | None]:
+        """Hold the next waiting delivery while it is worked on; None when nothing waits that is free."""
+        return self._claims.claim(attempt_cap=attempt_cap)
 
-        Fewest attempts first, then oldest. On PostgreSQL the claim is a row lock on its own connection and
-        vanishes with the process; on SQLite it holds among the threads of the one daemon.
-        """
-        held = self._claim_among_threads() if self.database.is_sqlite else self._claim_by_row_lock()
-        with held as delivery:
-            yield None if delivery is None else Claim(delivery, delivery.attempts >= attempt_cap)
-
-    @contextmanager
-    def _claim_among_threads(self) -> Iterator[Delivery | None]:
-        with self._claiming:
-            with self.database.reading() as connection:
-                # The first that is not claimed is among so many and one more.
-                rows = connection.execute(_QUEUE, {"so_many": len(self._claimed) + 1})
-                row = next((one for one in rows if one.id not in self._claimed), None)
-            delivery = None if row is None else delivery_of(row)
-            if delivery is not None:
-                self._claimed.add(delivery.id)
-        try:
-            yield delivery
-        finally:
-            if delivery is not None:
-                with self._claiming:
-                    self._claimed.discard(delivery.id)
-
-    @contextmanager
-    def _claim_by_row_lock(self) -> Iterator[Delivery | None]:
-        # The lock is on the row of `claims`, which nobody changes, so that the delivery's own row stays free for
-        # counting the attempt and for the decision, which use connections of their own.
-        queue = _QUEUE.join(claims, claims.c.delivery_id == deliveries.c.id).with_for_update(
-            of=claims, skip_locked=True
-        )
-        with self.database.reading() as connection, connection.begin():
-            connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-            while True:
-                row = connection.execute(queue, {"so_many": 1}).first()
-                if row is None:
-                    yield None
-                    return
-                # The worker that had it a moment ago may have decided after our statement began: ask again.
-                again = connection.execute(select(deliveries).where(deliveries.c.id == row.id)).one()
-                if again.state == State.RECEIVED.value:
-                    yield delivery_of(again)
-                    return
-
-    @contextmanager
-    def judging(self) -> Iterator[None]:
-        """
-        Let one judge at a time: what is read of an agency's history stays true until the decision is written.
-
-        Among threads a lock, on PostgreSQL also an advisory one among all machines (its documentation, 13.3.5), which
-        vanishes with the process. Only filing takes it; receiving, letters and a person's acts never wait for it.
-        """
-        with self._judging:
-            if self.database.is_sqlite:
-                yield
-                return
-            with self.database.reading() as connection, connection.begin():
-                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
-                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": JUDGING_KEY})
-                yield
+    def judging(self) -> AbstractContextManager[None]:
+        """Let one judge at a time, on all machines; see `Claims.judging`."""
+        return self._claims.judging()
 
     def count_attempt(self, delivery_id: str) -> int:
         """Count one attempt at examining, committed before the attempt is made; returns how many it is now."""
-        with self.database.writing() as connection:
-            connection.execute(_COUNT_ATTEMPT, {"the_id": delivery_id})
-            return int(connection.execute(_ATTEMPTS, {"the_id": delivery_id}).scalar_one())
+        return self._claims.count_attempt(delivery_id)
 
     def forgive_attempt(self, delivery_id: str) -> None:
         """Take back one counted attempt: what failed was not the delivery's fault (a full disk)."""
-        here = (deliveries.c.id == delivery_id, deliveries.c.attempts > 0)
-        with self.database.writing() as connection:
-            connection.execute(update(deliveries).where(*here).values(attempts=deliveries.c.attempts - 1))
+        self._claims.forgive_attempt(delivery_id)
 
     def decide(
         self,
@@ -463,19 +387,9 @@ _BEARING = _oldest_first(
 )
 _COUNTED_LATER = _oldest_first(deliveries.c.counted_at > deliveries.c.received_at)
 _BY_MESSAGE_ID = _oldest_first(deliveries.c.message_id == bindparam("message_id"))
-_ATTEMPTS = select(deliveries.c.attempts).where(deliveries.c.id == bindparam("the_id"))
-_COUNT_ATTEMPT = (
-    update(deliveries).where(deliveries.c.id == bindparam("the_id")).values(attempts=deliveries.c.attempts + 1)
-)
 _CAMPAIGN_VERSION = (
     select(campaigns.c.version)
     .where(campaigns.c.campaign == bindparam("campaign"))
     .order_by(campaigns.c.number.desc())
     .limit(1)
-)
-_QUEUE = (
-    select(deliveries)
-    .where(deliveries.c.state == State.RECEIVED.value)
-    .order_by(deliveries.c.attempts, deliveries.c.received_at, deliveries.c.id)
-    .limit(bindparam("so_many", type_=Integer))
 )
