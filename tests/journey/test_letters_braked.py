@@ -10,12 +10,13 @@ import pytest
 
 from intake.clerk import OfficeClerk
 from intake.console.desk import Refused
+from intake.demo.signing import sign_pdf
 from intake.once import run_once
 from storage.accounts import Accounts
 from storage.records import LetterDraft, LetterKind, LetterState, Role, State
 from tests.makers import IN_TIME
 from tests.makers_mail import a_zip, encrypted
-from tests.offices import SmallOffice, a_mail, a_signed_form
+from tests.offices import SmallOffice, a_form, a_mail, a_signed_form, the_seal
 
 HOUR = timedelta(hours=1)
 BEFORE_CAMPAIGN = IN_TIME - timedelta(days=400)
@@ -78,7 +79,8 @@ def test_a_stranger_with_a_form_is_held_and_nobody_is_written_to(small_office: S
 def test_the_first_connection_to_an_old_mailbox_writes_to_nobody(small_office: SmallOffice) -> None:
     """Years of mail come in at once; what came before the campaign is listed and never answered (lessons, 28)."""
     for number in range(3):
-        mail = a_mail(a_signed_form(version=number), message_id=f"<{number}@x>", at=BEFORE_CAMPAIGN)
+        form = sign_pdf(a_form(version=number), the_seal("Sở Nội vụ"), at=BEFORE_CAMPAIGN)
+        mail = a_mail(form, message_id=f"<{number}@x>", at=BEFORE_CAMPAIGN)
         small_office.mailbox.put(mail, BEFORE_CAMPAIGN + number * HOUR)
 
     summary = run_once(small_office.office)
