@@ -65,23 +65,53 @@ def call(capfd: pytest.CaptureFixture[str]) -> Callable[..., tuple[int, str, str
     return one
 
 
-@pytest.fixture
-def desk(tmp_path: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    """An office with three exports waiting and two clerks, in September 2019, where no letter leaves."""
-    config = prepare_folder(tmp_path)
+@pytest.fixture(scope="module")
+def office_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An office with three exports waiting and four people, made once: each test works on a copy of its own."""
+    folder = tmp_path_factory.mktemp("office")
+    config = prepare_folder(folder)
     config.write_text(config.read_text(encoding="utf-8").replace('tls = "none"', 'tls = "none"\nmode = "rehearse"'))
-    export = tmp_path / "export"
+    export = folder / "export"
     (export / "Phieu danh gia SXD.pdf").write_bytes(a_signed_form("Sở Xây dựng"))
     (export / "Phieu danh gia STC.pdf").write_bytes(a_form("Sở Tài chính"))
     (export / "Giay moi.txt").write_bytes(b"Kinh moi du hop")
-    monkeypatch.setenv("INTAKE_NOW", IN_TIME.isoformat())
-    password = tmp_path / "password"
+    password = folder / "password"
     password.write_text("mot-mat-khau-dai-12", encoding="utf-8")
-    desk = Desk(config, call)
     for name, role in (("lan", "clerk"), ("minh", "clerk"), ("xem", "viewer"), ("quan", "admin")):
-        status, _, err = desk.intake("user", "add", name, "--role", role, "--password-file", str(password))
-        assert status == 0, err
-    return desk
+        asked = ["user", "add", name, "--role", role, "--password-file", str(password), "--config", str(config)]
+        assert run(asked) == 0
+    return folder
+
+
+@pytest.fixture(scope="module")
+def worked_folder(office_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same office after one pass: most commands are about what such a pass leaves."""
+    folder = tmp_path_factory.mktemp("worked") / "office"
+    shutil.copytree(office_folder, folder)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("INTAKE_NOW", IN_TIME.isoformat())
+        assert run(["once", "--config", str(folder / "office.toml")]) == 0
+    return folder
+
+
+@pytest.fixture
+def desk(
+    office_folder: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    """An office with three exports waiting and two clerks, in September 2019, where no letter leaves."""
+    shutil.copytree(office_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("INTAKE_NOW", IN_TIME.isoformat())
+    return Desk(tmp_path / "office.toml", call)
+
+
+@pytest.fixture
+def worked(
+    worked_folder: Path, tmp_path: Path, call: Callable[..., tuple[int, str, str]], monkeypatch: pytest.MonkeyPatch
+) -> Desk:
+    """The same office, after one pass: one form filed, one held, a letter set aside."""
+    shutil.copytree(worked_folder, tmp_path, dirs_exist_ok=True)
+    monkeypatch.setenv("INTAKE_NOW", IN_TIME.isoformat())
+    return Desk(tmp_path / "office.toml", call)
 
 
 def test_once_tells_what_it_did_and_a_second_time_that_there_was_nothing(desk: Desk) -> None:
@@ -96,14 +126,12 @@ def test_once_tells_what_it_did_and_a_second_time_that_there_was_nothing(desk: D
     assert set(counts.values()) == {0}
 
 
-def test_log_show_and_board_have_the_contracts_shape(desk: Desk) -> None:
+def test_log_show_and_board_have_the_contracts_shape(worked: Desk) -> None:
     """Scripts rely on these names."""
-    desk.json("once")
-
-    log = desk.json("log")
+    log = worked.json("log")
     filed = next(one for one in log["deliveries"] if one["state"] == "filed")
-    shown = desk.json("show", filed["receipt_no"])
-    board = desk.json("board")
+    shown = worked.json("show", filed["receipt_no"])
+    board = worked.json("board")
 
     assert log["schema"] == "intake-log/1"
     assert set(filed) >= LOG_KEYS
@@ -116,60 +144,55 @@ def test_log_show_and_board_have_the_contracts_shape(desk: Desk) -> None:
     assert {one["id"]: one["state"] for one in board["agencies"]}["phuquy"] == "missing"
 
 
-def test_log_filters(desk: Desk) -> None:
+def test_log_filters(worked: Desk) -> None:
     """By state, agency, moment and number."""
-    desk.json("once")
-
-    assert [one["state"] for one in desk.json("log", "--state", "held")["deliveries"]] == ["held"]
-    assert [one["agency"] for one in desk.json("log", "--agency", "sxd")["deliveries"]] == ["sxd"]
-    assert desk.json("log", "--since", "2030-01-01")["deliveries"] == []
-    assert len(desk.json("log", "--limit", "2")["deliveries"]) == 2
+    assert [one["state"] for one in worked.json("log", "--state", "held")["deliveries"]] == ["held"]
+    assert [one["agency"] for one in worked.json("log", "--agency", "sxd")["deliveries"]] == ["sxd"]
+    assert worked.json("log", "--since", "2030-01-01")["deliveries"] == []
+    assert len(worked.json("log", "--limit", "2")["deliveries"]) == 2
 
 
-def test_a_return_is_logged_under_its_name_and_sends_a_letter(desk: Desk) -> None:
+def test_a_return_is_logged_under_its_name_and_sends_a_letter(worked: Desk) -> None:
     """Refusal needs a named person, a reason and a record."""
-    desk.json("once")
-    held = desk.json("log", "--state", "held")["deliveries"][0]
+    held = worked.json("log", "--state", "held")["deliveries"][0]
 
-    status, _, err = desk.intake(
+    status, _, err = worked.intake(
         "return", held["id"], "--by", "lan", "--reason", "CLERK_RETURN_UNSIGNED", "--note", "Chưa ký"
     )
 
     assert status == 0, err
-    after = desk.json("show", held["id"])
+    after = worked.json("show", held["id"])
     assert after["state"] == "returned"
     assert "return" in [one["kind"] for one in after["letters"]]
     assert any(one["actor"] == "lan" for one in after["timeline"])
 
 
-def test_accepting_what_is_not_passed_needs_two_different_persons(desk: Desk) -> None:
+def test_accepting_what_is_not_passed_needs_two_different_persons(worked: Desk) -> None:
     """The same person twice is one person (exit status 1 while it waits)."""
-    desk.json("once")
-    held = desk.json("log", "--state", "held")["deliveries"][0]["id"]
+    held = worked.json("log", "--state", "held")["deliveries"][0]["id"]
     reason = ("--reason", "CLERK_CHECKED_IN_PERSON")
 
-    first = desk.intake("accept", held, "--by", "lan", *reason, "--agency", "stc")
-    again = desk.intake("accept", held, "--by", "lan", *reason, "--agency", "stc")
-    state = desk.json("show", held)["state"]
-    second = desk.intake("accept", held, "--by", "minh", *reason, "--agency", "stc")
+    first = worked.intake("accept", held, "--by", "lan", *reason, "--agency", "stc")
+    again = worked.intake("accept", held, "--by", "lan", *reason, "--agency", "stc")
+    state = worked.json("show", held)["state"]
+    second = worked.intake("accept", held, "--by", "minh", *reason, "--agency", "stc")
 
     assert first[0] == 1
     assert again[0] in (1, 2, 3)
     assert state == "held"
     assert second[0] == 0, second[2]
-    assert desk.json("show", held)["state"] == "filed"
+    assert worked.json("show", held)["state"] == "filed"
 
 
-def test_a_viewer_and_a_stranger_decide_nothing(desk: Desk) -> None:
+def test_a_viewer_and_a_stranger_decide_nothing(worked: Desk) -> None:
     """Only an existing account with the right role acts."""
-    desk.json("once")
-    held = desk.json("log", "--state", "held")["deliveries"][0]["id"]
+    held = worked.json("log", "--state", "held")["deliveries"][0]["id"]
 
     for name in ("xem", "nobody"):
-        status, _, err = desk.intake("dismiss", held, "--by", name, "--reason", "CLERK_NOT_A_SUBMISSION")
+        status, _, err = worked.intake("dismiss", held, "--by", name, "--reason", "CLERK_NOT_A_SUBMISSION")
         assert status in (2, 3)
         assert "Remedy" in err
-    assert desk.json("show", held)["state"] == "held"
+    assert worked.json("show", held)["state"] == "held"
 
 
 def test_a_failed_signature_is_accepted_by_nobody(desk: Desk) -> None:
@@ -187,40 +210,36 @@ def test_a_failed_signature_is_accepted_by_nobody(desk: Desk) -> None:
     assert desk.json("show", failed)["state"] == "held"
 
 
-def test_dismiss_link_retry_and_release(desk: Desk) -> None:
+def test_dismiss_link_retry_and_release(worked: Desk) -> None:
     """The other things a clerk may do."""
-    desk.json("once")
-    rows = {one["state"]: one for one in desk.json("log")["deliveries"]}
+    rows = {one["state"]: one for one in worked.json("log")["deliveries"]}
 
-    assert desk.intake("release", rows["set_aside"]["id"], "--by", "lan", "--reason", "CLERK_IS_A_SUBMISSION")[0] == 0
-    assert desk.json("show", rows["set_aside"]["id"])["state"] == "received"
-    assert desk.intake("retry", rows["held"]["id"], "--by", "lan", "--reason", "CLERK_CAUSE_REMOVED")[0] == 0
-    desk.json("once")
-    assert desk.json("show", rows["held"]["id"])["state"] == "held"
-    linked = desk.intake(
+    assert worked.intake("release", rows["set_aside"]["id"], "--by", "lan", "--reason", "CLERK_IS_A_SUBMISSION")[0] == 0
+    assert worked.json("show", rows["set_aside"]["id"])["state"] == "received"
+    assert worked.intake("retry", rows["held"]["id"], "--by", "lan", "--reason", "CLERK_CAUSE_REMOVED")[0] == 0
+    worked.json("once")
+    assert worked.json("show", rows["held"]["id"])["state"] == "held"
+    linked = worked.intake(
         "link", rows["held"]["id"], "--to", rows["filed"]["receipt_no"], "--by", "lan", "--reason", "CLERK_SAME_CONTENT"
     )
     assert linked[0] == 0, linked[2]
-    assert desk.json("show", rows["held"]["id"])["linked_to"] == rows["filed"]["id"]
+    assert worked.json("show", rows["held"]["id"])["linked_to"] == rows["filed"]["id"]
 
 
-def test_every_export_writes_a_file(desk: Desk, tmp_path: Path) -> None:
+def test_every_export_writes_a_file(worked: Desk, tmp_path: Path) -> None:
     """Four lists in four formats."""
-    desk.json("once")
-
     for what in ("forms", "answers", "log", "board"):
         for kind in ("csv", "xlsx", "json", "parquet"):
             out = tmp_path / f"{what}.{kind}"
-            status, _, err = desk.intake("export", "--what", what, "--format", kind, "--out", str(out))
+            status, _, err = worked.intake("export", "--what", what, "--format", kind, "--out", str(out))
             assert (status, out.stat().st_size > 0) == (0, True), err
 
 
-def test_the_scoring_views_hold_the_accepted_form_and_its_ratios(desk: Desk, tmp_path: Path) -> None:
+def test_the_scoring_views_hold_the_accepted_form_and_its_ratios(worked: Desk, tmp_path: Path) -> None:
     """A filled form's answers land with numerator and denominator for every ratio."""
-    desk.json("once")
     out = tmp_path / "answers.json"
 
-    desk.intake("export", "--what", "answers", "--format", "json", "--out", str(out))
+    worked.intake("export", "--what", "answers", "--format", "json", "--out", str(out))
 
     found = json.loads(out.read_text(encoding="utf-8"))
     rows = found if isinstance(found, list) else found["rows"]
@@ -230,42 +249,40 @@ def test_the_scoring_views_hold_the_accepted_form_and_its_ratios(desk: Desk, tmp
     assert {row["agency"] for row in rows if "agency" in row} <= {"sxd"}
 
 
-def test_audit_backup_and_restore(desk: Desk, tmp_path: Path) -> None:
+def test_audit_backup_and_restore(worked: Desk, tmp_path: Path) -> None:
     """What was copied proves true in an empty place; a changed byte is found."""
-    desk.json("once")
-    assert desk.json("audit")["problems"] == []
+    assert worked.json("audit")["problems"] == []
 
-    status, _, err = desk.intake("backup", str(tmp_path / "copy"))
+    status, _, err = worked.intake("backup", str(tmp_path / "copy"))
     assert status == 0, err
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
-    shutil.copy(desk.config, elsewhere / "office.toml")
-    status, out, err = desk.call("restore", str(tmp_path / "copy"), "--config", str(elsewhere / "office.toml"))
+    shutil.copy(worked.config, elsewhere / "office.toml")
+    status, out, err = worked.call("restore", str(tmp_path / "copy"), "--config", str(elsewhere / "office.toml"))
     assert status == 0, out + err
 
-    blob = next(path for path in (desk.config.parent / "vault").rglob("*") if path.is_file() and len(path.name) == 64)
+    blob = next(path for path in (worked.config.parent / "vault").rglob("*") if path.is_file() and len(path.name) == 64)
     blob.chmod(0o640)
     blob.write_bytes(blob.read_bytes() + b"!")
-    problems = desk.json("audit", status=1)["problems"]
+    problems = worked.json("audit", status=1)["problems"]
     assert any(blob.name in one["subject"] + one["detail"] for one in problems)
 
 
 def test_the_evidence_gives_the_same_verdict_offline(
-    desk: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    worked: Desk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was kept at filing time judges the form again without the office's trust folder."""
-    desk.json("once")
-    filed = next(one for one in desk.json("log")["deliveries"] if one["state"] == "filed")
+    filed = next(one for one in worked.json("log")["deliveries"] if one["state"] == "filed")
 
-    status, command, err = desk.intake("evidence", filed["receipt_no"], str(tmp_path / "evidence"))
+    status, command, err = worked.intake("evidence", filed["receipt_no"], str(tmp_path / "evidence"))
 
     assert status == 0, err
     monkeypatch.chdir(tmp_path / "evidence")
     arguments = command.strip().partition("&& intake ")[2].split()
-    status, out, err = desk.call(*arguments, "--json")
+    status, out, err = worked.call(*arguments, "--json")
     assert status == 0, out + err
     again = json.loads(out)["files"][0]["signatures"][0]
-    before = next(file["report"] for file in desk.json("show", filed["id"])["files"] if file["role"] == "form")
+    before = next(file["report"] for file in worked.json("show", filed["id"])["files"] if file["role"] == "form")
     assert again["verdict"] == before["signatures"][0]["verdict"] == "passed"
     assert again["revocation"] == "good"
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -38,6 +40,22 @@ def postgres_template(postgres: Postgres) -> str:
     return name
 
 
+@cache
+def an_empty_database() -> bytes:
+    """
+    An SQLite database with the schema, as a file: made once in a test process, and copied for each test.
+
+    That the migrations make it is the claim of tests/edge/test_schema_and_views.py.
+    """
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "empty.db"
+        ledger = Ledger.open(f"sqlite:///{file}")
+        ledger.upgrade()
+        ledger.close()
+        assert [one.name for one in Path(folder).iterdir()] == [file.name], "what is in the log file would be missed"
+        return file.read_bytes()
+
+
 @pytest.fixture(params=KINDS)
 def store_kind(request: pytest.FixtureRequest) -> str:
     """Which kind of database this run is on."""
@@ -48,11 +66,8 @@ def store_kind(request: pytest.FixtureRequest) -> str:
 def database_url(store_kind: str, request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of an upgraded database of the test's own."""
     if store_kind == "sqlite":
-        url = f"sqlite:///{tmp_path / 'intake.db'}"
-        ledger = Ledger.open(url)
-        ledger.upgrade()
-        ledger.close()
-        yield url
+        (tmp_path / "intake.db").write_bytes(an_empty_database())
+        yield f"sqlite:///{tmp_path / 'intake.db'}"
         return
     server: Postgres = request.getfixturevalue("postgres")
     name = server.make_database(request.getfixturevalue("postgres_template"))
