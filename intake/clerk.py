@@ -36,7 +36,7 @@ from storage.records import (
 # Accepting against one of these is the council's risk, so two persons carry it: the time, and whose form it is.
 TWO_PERSON_REASONS = frozenset(
     (
-        *("AFTER_GRACE", "TIME_UNCERTAIN", "CLOCKS_DISAGREE_ON_CUT_OFF"),
+        *("AFTER_GRACE", "TIME_UNCERTAIN", "CLOCKS_DISAGREE_ON_CUT_OFF", "RECEIVED_BEFORE_SIGNED"),
         *("AGENCY_MISMATCH", "SEVERAL_AGENCIES_SIGNED", "SIGNER_NOT_ON_ROSTER", "AGENCY_UNKNOWN"),
         *("FORM_OF_ANOTHER_AGENCY", "SAME_FORM_TAKEN_BACK", "SIGNED_AS_ONE_TAKEN_BACK"),
     )

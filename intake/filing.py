@@ -241,7 +241,8 @@ def matter_of(settings: Settings, book: Rulebook, delivery: Delivery, now: datet
         reasons=delivery.reasons,
         files=(FileLine(delivery.name or "(không tên)", delivery.size, delivery.sha256),),
         signature=Verdict(delivery.signature) if delivery.signature else None,
-        answers_to=delivery.message_id if delivery.channel.value == "mail" else None,
+        # A mail's Message-ID, or the document's own id on the document axis, which a status package names.
+        answers_to=delivery.message_id,
         references=delivery.message_id if delivery.channel.value == "mail" else None,
         outbox=outbox,
         now=now,
@@ -253,8 +254,10 @@ def _answered(examination: Examination) -> str | None:
     unpacked = examination.unpacked
     if unpacked.mail is not None:
         return unpacked.mail.message_id
-    edxml = unpacked.edxml
-    if edxml is None:
+    edxml, bundle = unpacked.edxml, unpacked.bundle
+    if bundle is not None:
+        return bundle.source_id or bundle.code or None
+    if edxml is None or not (edxml.document_id or edxml.code):
         return None
     day = f"{edxml.promulgation_date:%Y/%m/%d}" if edxml.promulgation_date else ""
     return edxml.document_id or ",".join((edxml.from_organ_id, day, edxml.code))

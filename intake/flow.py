@@ -27,15 +27,16 @@ from intake.filing import (
 from intake.line import Line, Malware
 from intake.office import Office, Rulebook
 from intake.ports import CarryResult, Courier, Source, SourceError
-from intake.rejudging import judge_again, take_earlier_moments
+from intake.rejudging import ask_recalls_again, judge_again, take_earlier_moments
 from intake.steps.decide import decide
 from intake.steps.examined import Examination
+from intake.steps.recall import operation_of
 from intake.steps.standing import standing_rule
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
 from storage.ledger import Rejudged
 from storage.letters import CAP_PER_DAY
-from storage.records import Arrival, Channel, Delivery, Letter, LetterState, Why
+from storage.records import Arrival, Channel, Delivery, Letter, LetterState, State, Why
 from storage.vault import VaultBatch, VaultError
 
 log = structlog.get_logger()
@@ -264,6 +265,8 @@ def _judge_and_file(office: Office, book: Rulebook, delivery: Delivery, examinat
         )
     elif decision.linked_to is not None:
         _move_earlier(office, book, decision.linked_to, timing)
+    if decision.state in (State.FILED, State.HELD) and operation_of(examination.unpacked) != "revoke":
+        ask_recalls_again(office, campaign, history)
     decided = office.ledger.decide(
         delivery.id,
         outcome_of(delivery, examination, recognition, timing, decision, book),

@@ -9,14 +9,17 @@ from datetime import datetime
 import structlog
 
 from config.campaign import Campaign
+from intake.filing import matter_of
 from intake.office import Office
 from intake.steps.decision import History
+from intake.steps.letters import write_letter
 from intake.steps.standing import standing_rule
 from intake.steps.timeliness import better_of, judge
+from signatures.report import Verdict
 from storage.acting import NotOpen
 from storage.ledger import Rejudged
 from storage.queries import LogFilter
-from storage.records import Action, Delivery, State, Timeliness
+from storage.records import Action, Delivery, LetterKind, Receipt, State, Timeliness, Why
 from storage.standing import StandingRule
 
 log = structlog.get_logger()
@@ -87,6 +90,8 @@ def take_earlier_moments(office: Office, campaign: Campaign) -> int:
 
 
 def _apply(office: Office, campaign: Campaign, better: Sequence[Better], *, by: str, note: str) -> None:
+    for one in better:
+        _tell_of_better(office, campaign, one, by=by)
     quiet = []
     for one in better:
         delivery = one.delivery
@@ -101,6 +106,47 @@ def _apply(office: Office, campaign: Campaign, better: Sequence[Better], *, by: 
         touched = [one.delivery for one in better if one.delivery.state is State.FILED]
         standing = _standing(office, campaign, touched)
         office.ledger.rejudge(quiet, by=by, note=note, at=office.clock(), standing=standing)
+
+
+def _tell_of_better(office: Office, campaign: Campaign, one: Better, *, by: str) -> None:
+    """
+    Queue the letter by which an agency learns that its filed form is no longer late, or not too late any more.
+
+    It stands before the new reading is recorded: dying between the two, all is found again, and the same key gives the
+    same letter. What is held is answered when it has been examined again; to what came by itself nobody answers.
+    """
+    delivery = one.delivery
+    automatic = any(why.code in ("AUTOMATIC_MAIL", "AUTOMATIC_WITH_FORM") for why in delivery.reasons)
+    if delivery.state is not State.FILED or automatic:
+        return
+    seen_by_person = delivery.decided_by != "machine"
+    base = matter_of(office.settings, office.rules.book(), delivery, office.clock(), office.has_outbox)
+    matter = replace(
+        base,
+        campaign=campaign,
+        kind=LetterKind.OUTCOME,
+        timeliness=one.after,
+        reasons=(Why("CLOSES_EXTENDED"),),
+        signature=None if seen_by_person and base.signature is Verdict.INDETERMINATE else base.signature,
+        sender_address=delivery.sender.strip().lower(),
+    )
+    head = office.ledger.log_head()[1]
+    draft = write_letter(matter, Receipt(delivery.receipt_no, head, office.clock()))
+    key = f"{delivery.id}.{one.after.value}"
+    office.ledger.letters.queue_letter(draft, key=key, by=by, at=office.clock(), delivery_id=delivery.id)
+
+
+def ask_recalls_again(office: Office, campaign: Campaign, history: History) -> None:
+    """
+    Let the agency's recalls that named nothing known be examined again: what they recall may have come after them.
+
+    To be called before the new document is decided, while nobody else judges: dying between the two, they are asked
+    once more. A recall is never asked because of another recall, so this ends.
+    """
+    for one in history.versions:
+        if one.state is State.HELD and any(why.code == "RECALL_NAMES_NOTHING_KNOWN" for why in one.reasons):
+            note = "another document of this agency has come"
+            _examine_again(office, campaign, one, by="machine", reason="RECALL_MAY_BE_KNOWN", note=note)
 
 
 def _standing(office: Office, campaign: Campaign, touched: Sequence[Delivery]) -> dict[tuple[str, str], StandingRule]:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
+import time
 from datetime import date, datetime
 from pathlib import Path
 
 from config.reasons import keep
-from intake.ports import CarryResult, Clock
+from intake.errands import Errands, StillOut
+from intake.ports import CarryResult
 from intake.steps.edxml_status import StatusCode, StatusSender, write_status_package
 from intake.steps.unpacked import DocumentReference
 from storage.records import Letter, LetterKind
@@ -25,6 +28,10 @@ STATUS_OF: dict[LetterKind, StatusCode] = {
 # The codes that a letter may name itself.
 NAMED: dict[str, StatusCode] = {"01": "01", "02": "02", "03": "03"}
 
+# A package is some kilobytes: a folder that takes longer hangs, and neither letters nor the end of the service wait for
+# it. Should the write come back after all, the next try writes the same bytes under the same name.
+LONGEST_WRITE_SECONDS = 20.0
+
 # The form's description is read in a list on the sender's screen; a longer text is cut off there anyway.
 MAX_DESCRIPTION_CHARACTERS = 4000
 
@@ -33,15 +40,15 @@ class StatusOutbox:
     """
     The outbox folder from which the document system takes packages.
 
-    One package is one file `<id>.edxml`, named after the letter's Message-ID: writing it again gives the same file, so
-    a letter is never in doubt. It appears by a rename, whole or not at all, and survives a power loss. `organ_id` is
-    the office's own identifier on the document axis.
+    One package is one file `<id>.edxml`, named after the letter's Message-ID and dated like the letter: writing it
+    again gives the same file with the same bytes. It appears by a rename, whole or not at all, and survives a power
+    loss. `organ_id` is the office's own identifier on the document axis.
     """
 
-    def __init__(self, folder: str | Path, office_name: str, clock: Clock, *, organ_id: str = "") -> None:
+    def __init__(self, folder: str | Path, office_name: str, *, organ_id: str = "") -> None:
         self._folder = Path(folder)
         self._sender = StatusSender(organ_id=organ_id, name=office_name)
-        self._clock = clock
+        self._errands = Errands("outbox")
 
     def carry(self, letter: Letter) -> tuple[CarryResult, str]:
         """
@@ -60,11 +67,15 @@ class StatusOutbox:
             answered_by(letter),
             status,
             letter.body[:MAX_DESCRIPTION_CHARACTERS],
-            self._clock(),
+            letter.created_at,
         )
         name = re.sub(r"[^A-Za-z0-9._-]+", "_", letter.message_id)[:120].strip("._") or "letter"
+        until = time.monotonic() + LONGEST_WRITE_SECONDS
         try:
-            self._put(f"{name}.edxml", package)
+            self._errands.send(lambda: self._put(f"{name}.edxml", package), lambda: _give_up_after(until))
+        except StillOut:
+            facts = {"folder": str(self._folder), "why": "it still does not answer"}
+            return CarryResult.TRY_LATER, keep("STATUS_PACKAGE_NOT_WRITTEN", facts)
         except OSError as cause:
             facts = {"folder": str(self._folder), "why": str(cause.strerror or cause)}
             return CarryResult.TRY_LATER, keep("STATUS_PACKAGE_NOT_WRITTEN", facts)
@@ -83,6 +94,11 @@ class StatusOutbox:
             os.fsync(handle)
         finally:
             os.close(handle)
+
+
+def _give_up_after(until: float) -> None:
+    if time.monotonic() > until:
+        raise TimeoutError(errno.ETIMEDOUT, f"no answer for {LONGEST_WRITE_SECONDS:.0f} seconds")
 
 
 def answered_by(letter: Letter) -> DocumentReference:

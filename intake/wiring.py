@@ -90,7 +90,7 @@ def open_office(settings: Settings) -> Office:
         rules=rules,
         sources=tuple(SOURCES[type(one)](one) for one in settings.sources),
         courier=open_courier(settings, clock),
-        status_courier=open_status_courier(settings, clock, own.organ_ids[0] if own and own.organ_ids else ""),
+        status_courier=open_status_courier(settings, own.organ_ids[0] if own and own.organ_ids else ""),
         examiner=start_workers(settings.examination.workers, settings.examination.memory_mib),
         clock=clock,
         scanner=open_scanner(settings.malware),
@@ -104,14 +104,14 @@ def open_courier(settings: Settings, clock: Clock) -> Courier:
     return SmtpCourier(settings.smtp, clock, office_name=settings.office.name)
 
 
-def open_status_courier(settings: Settings, clock: Clock, organ_id: str) -> Courier | None:
+def open_status_courier(settings: Settings, organ_id: str) -> Courier | None:
     """Return what writes status packages, None where no source has an outbox."""
     outbox = next((one.outbox for one in settings.sources if isinstance(one, FolderSource) and one.outbox), None)
     if outbox is None:
         return None
     if settings.smtp.mode == "rehearse":
         return RehearsalCourier()
-    return StatusOutbox(outbox, settings.office.name, clock, organ_id=organ_id)
+    return StatusOutbox(outbox, settings.office.name, organ_id=organ_id)
 
 
 def refuse_without_sources(settings: Settings) -> None:

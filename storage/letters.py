@@ -293,14 +293,20 @@ class Letters:
                 _change(pages, letter_of(row), back, "letter_due_again", at=at, actor=by, values=values)
             return len(rows)
 
-    def queue_letter(self, draft: LetterDraft, *, key: str, by: str, at: datetime) -> Letter:
-        """Queue a letter that belongs to no delivery (a reminder); the same `key` and kind gives the same letter."""
+    def queue_letter(
+        self, draft: LetterDraft, *, key: str, by: str, at: datetime, delivery_id: str | None = None
+    ) -> Letter:
+        """
+        Queue a letter that no decision writes: a reminder, or news about what was decided long ago (`delivery_id`).
+
+        The same `key` and kind gives the same letter.
+        """
         with writing(self._database) as pages:
             queued = queue(
                 pages,
                 draft,
                 about=key,
-                delivery_id=None,
+                delivery_id=delivery_id,
                 at=at,
                 actor=by,
                 message_id_domain=self._domain,

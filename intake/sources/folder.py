@@ -31,7 +31,8 @@ SECOND_GLANCE_SECONDS = 1.0
 # A signature without its document is held back so long: the document is usually written right after it.
 LONELY_SIGNATURE_WAIT = timedelta(minutes=10)
 
-# A folder that is at rest but does not match its manifest is brought after so long, for a person to see.
+# A folder that is at rest but does not match its manifest is brought after so long, for a person to see; so is a file
+# that stays empty.
 MISMATCH_WAIT = timedelta(hours=1)
 
 # A folder in which nothing has moved for so long, not one entry read nor one piece of a file, hangs; the slowest
@@ -249,16 +250,17 @@ class ExportFolder:
         """Return None while the thing is to be waited for, else what is to be said of it."""
         if group.is_partial:
             return None
-        if any(one.size == 0 for one in group.files) and not group.is_marked:
-            return None
+        # An empty file was made and is still to be written; one that stays so is all that there will be.
+        is_empty = any(one.size == 0 for one in group.files) and now - sighting.first < MISMATCH_WAIT
+        rests = group.is_marked or (at_rest and not is_empty)
         if group.shape != "manifest":
             if group.is_marked:
                 return ()
             if group.awaits_content and now - sighting.first < LONELY_SIGNATURE_WAIT:
                 return None
-            return () if at_rest else None
+            return () if rests else None
         if manifest is None:
-            return flaws if at_rest or group.is_marked else None
+            return flaws if rests else None
         names = {inside(group, one): one for one in group.files}
         missing = [one.name for one in manifest.files if one.name not in names]
         wrong = [
@@ -268,7 +270,7 @@ class ExportFolder:
         ]
         proven = all(one.sha256 is not None for one in manifest.files)
         if not missing and not wrong:
-            return flaws if proven or at_rest or group.is_marked else None
+            return flaws if proven or rests else None
         mismatch = (*flaws, Why("MANIFEST_MISMATCH", ", ".join(sorted(missing + wrong))[:300]))
         if group.is_marked or (not missing and at_rest and now - sighting.first >= MISMATCH_WAIT):
             return mismatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from intake.sources.folder_found import PROCESSED, Group, is_litter, numbered
+from intake.sources.folder_found import MARKER, PROCESSED, Group, is_litter, numbered
 
 # How often one name may stand in `processed/`: more would be a loop of ours.
 MOST_OF_ONE_NAME = 10_000
@@ -28,8 +28,9 @@ def put_aside(root: Path, group: Group) -> None:
 def _is_unchanged(root: Path, group: Group) -> bool:
     """Whether each file is the one that was read, as far as it is still there, and a folder holds nothing new."""
     if group.place is not None:
-        below = [path for path in (root / group.place).rglob("*") if not path.is_dir()]
-        if sum(1 for path in below if not is_litter(path.name)) > len(group.files):
+        below = {path.relative_to(root).as_posix() for path in (root / group.place).rglob("*") if not path.is_dir()}
+        markers = {path for path in below if path.lower().endswith(MARKER) and path[: -len(MARKER)] in below}
+        if sum(1 for path in below - markers if not is_litter(path.rpartition("/")[2])) > len(group.files):
             return False
     for one in group.files:
         try:

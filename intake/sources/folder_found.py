@@ -11,6 +11,7 @@ from typing import Literal
 
 PROCESSED = "processed"
 QUARANTINE = "quarantine"
+MARKER = ".done"
 
 _UNFINISHED_ENDINGS = (".part", ".partial", ".tmp", ".temp", ".crdownload", ".download", ".filepart", ".swp")
 _LITTER = frozenset({"thumbs.db", "desktop.ini"})

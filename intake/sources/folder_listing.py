@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from intake.sources.folder_found import (
+    MARKER,
     PROCESSED,
     QUARANTINE,
     FoundFile,
@@ -28,8 +29,6 @@ MAX_DEPTH = 16
 
 # One look may meet an archive of years. What lies beyond this is not seen, which is trouble and never silence.
 MAX_ENTRIES = 200_000
-
-_MARKER = ".done"
 
 
 def list_folder(root: Path, *, leave_out: frozenset[str], check: Callable[[], None], manifests: bool = True) -> Listing:
@@ -84,8 +83,8 @@ class _Walk:
             if is_folder:
                 if below not in self._leave_out and not is_ignored(name):
                     self.folder(below, depth + 1)
-            elif nfc(name).lower().endswith(_MARKER) and nfc(name).lower() != _MARKER:
-                markers[nfc(name)[: -len(_MARKER)]] = below
+            elif nfc(name).lower().endswith(MARKER) and nfc(name).lower() != MARKER:
+                markers[nfc(name)[: -len(MARKER)]] = below
             elif not is_ignored(name):
                 found = self._file(below)
                 if found is not None:
@@ -167,11 +166,12 @@ class _Walk:
         open_folders = [(path, depth, entries)]
         while open_folders:
             here, level, inside = open_folders.pop()
+            names = {name for name, is_folder in inside if not is_folder}
             for name, is_folder in inside:
                 below = f"{here}/{name}"
-                if name == _MARKER and here == path:
+                if name == MARKER and here == path:
                     is_marked = True
-                elif is_ignored(name):
+                elif is_ignored(name) or (name.lower().endswith(MARKER) and name[: -len(MARKER)] in names):
                     continue
                 elif is_folder:
                     open_folders.append((below, level + 1, self._entries(below, level + 1)))

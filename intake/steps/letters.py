@@ -85,8 +85,9 @@ class Matter:
     """
     Everything a letter speaks of, gathered before the deciding transaction; the receipt is added inside it.
 
-    `answers_to` is the mail's Message-ID, None for folder items. `sender_address` is the From address if it is
-    registered. `flaws` are what the form lacks, each with its place. Times are aware; they are shown in `zone`.
+    `answers_to` is the mail's Message-ID, or the document's id on the document axis; None where it has none.
+    `sender_address` is the From address if it is registered. `flaws` are what the form lacks, each with its place.
+    Times are aware; they are shown in `zone`.
     """
 
     kind: LetterKind
@@ -132,6 +133,8 @@ def write_letter(matter: Matter, receipt: Receipt) -> LetterDraft:
         and matter.channel is Channel.QLVB
         and matter.outbox
         and matter.agency.organ_ids
+        # A status package that names no document tells its receiver nothing; withheld, it shows on the board.
+        and matter.answers_to
     ):
         to, carrier = (matter.agency.organ_ids[0],), "status_package"
     return LetterDraft(

@@ -42,6 +42,20 @@ def not_vouched(delivery: Delivery, unpacked: Unpacked) -> Why | None:
     return Why("PACKAGE_NOT_VOUCHED", ", ".join(asked)) if asked else None
 
 
+def not_read(delivery: Delivery, unpacked: Unpacked) -> Why | None:
+    """
+    Return that the document system's own package could not be read so far as to say whose it is; None where it was.
+
+    Whoever sent it has sent a document by the proper way; it must not lie among other correspondence unseen.
+    """
+    facts = unpacked.edxml
+    if Why(SYSTEM_PACKAGE, "edxml") not in delivery.reasons:
+        return None
+    if facts is not None and (facts.from_organ_id or facts.from_name):
+        return None
+    return Why("PACKAGE_NOT_READ", unpacked.kind if facts is None else "From")
+
+
 def revoke(
     reasons: list[Why],
     delivery: Delivery,

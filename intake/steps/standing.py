@@ -85,6 +85,8 @@ def _moment_of_try(one: Delivery) -> datetime | None:
     codes = {why.code for why in one.reasons}
     if one.state not in (State.HELD, State.RETURNED) or one.signature not in INTACT or codes & NOT_ITS_OWN:
         return None
+    if "RECEIVED_BEFORE_SIGNED" in codes:  # Of its moment only this is known, that it is wrong.
+        return None
     if one.state is State.HELD and codes & NOT_SEEN_TO_BE_THE_FORM:
         return None
     return one.received_at if codes & DOUBTFUL_TIME else one.counted_at or one.received_at

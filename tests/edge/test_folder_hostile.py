@@ -463,7 +463,41 @@ def test_a_file_managers_litter_does_not_keep_a_document_folder_where_it_is(expo
     assert export.left() == {"other/b.pdf", "other/c.pdf.part", "other/manifest.json"}
 
 
+def test_a_file_that_stays_empty_is_shown_to_a_person_in_the_end(export: Export) -> None:
+    """A copy that broke off for want of room: nobody waits in the dark."""
+    export.put("a.pdf", b"")
+    assert [len(export.take(NOW + number * MINUTE).arrivals) for number in (0, 59)] == [0, 0]
+
+    assert export.take(NOW + 60 * MINUTE).bodies == [b""]
+
+
 # Manifests.
+
+
+@pytest.mark.parametrize("digests", [True, False])
+def test_an_empty_attachment_does_not_keep_its_document_waiting_for_ever(export: Export, digests: bool) -> None:
+    """Its digest says that it is to be empty; without one, an hour is long enough to wait for its content."""
+    files = {"phieu.pdf": PDF, "trong.txt": b""}
+    for name, data in files.items():
+        export.put(f"doc/{name}", data)
+    export.manifest("doc", files, digests=digests)
+
+    brought = [len(export.take(NOW + number * MINUTE).arrivals) for number in (0, 1, 61)]
+
+    assert brought == ([1, 0, 0] if digests else [0, 0, 1])
+
+
+def test_markers_beside_the_files_of_a_document_folder_are_no_files_of_it(export: Export) -> None:
+    """Whoever marks each finished file does so here, too."""
+    export.put("doc/a.pdf", PDF)
+    export.manifest("doc", {"a.pdf": PDF})
+    for name in ("a.pdf.done", "manifest.json.done"):
+        export.put(f"doc/{name}", b"")
+
+    [bundle] = export.take().bodies
+
+    assert set(opened(bundle)[1]) == {"a.pdf", "manifest.json"}
+    assert export.left() == set()
 
 
 def test_a_manifest_that_came_out_of_an_attachment_speaks_for_nobody(export: Export) -> None:

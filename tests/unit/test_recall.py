@@ -165,3 +165,28 @@ def test_a_recall_of_somebody_elses_document_is_not_obeyed() -> None:
     decision = ask_to_recall(exported(), target=replace(FORMS_OF_SXD, agency="snv"))
 
     assert (decision.state, decision.withdraws) == (State.HELD, None)
+
+
+@pytest.mark.parametrize(
+    "unpacked",
+    [
+        pytest.param(an_unpacked(kind="document", mail=None), id="no package at all"),
+        pytest.param(
+            an_unpacked(kind="edxml", mail=None, problems=(Why("XML_DTD_REFUSED", "p.edxml"),)), id="left closed"
+        ),
+        pytest.param(
+            an_unpacked(kind="edxml", mail=None, edxml=some_edxml_facts(from_organ_id="", from_name="")),
+            id="without a sender",
+        ),
+    ],
+)
+def test_a_package_of_the_document_system_that_tells_no_sender_is_not_other_correspondence(unpacked: Unpacked) -> None:
+    """Somebody sent a document by the proper way; a person opens it where it came from."""
+    nothing = an_examination(unpacked=unpacked, files=())
+    nobody = a_recognition(agency_id=None, claimed=None)
+
+    decision = ask(delivery=exported(), examination=nothing, recognition=nobody)
+    elsewhere = ask(delivery=a_delivery(channel=Channel.QLVB), examination=nothing, recognition=nobody)
+
+    assert (decision.state, "PACKAGE_NOT_READ" in codes(decision), decision.is_submission) == (State.HELD, True, False)
+    assert elsewhere.state is State.SET_ASIDE
