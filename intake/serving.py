@@ -69,6 +69,7 @@ class ConsoleServer:
             create_app(desk_of(office)),
             host=host.strip("[]"),
             port=int(port),
+            log_config=None,  # Its words go the way of ours.
             log_level="error",
             access_log=False,
             timeout_graceful_shutdown=int(STOP_SECONDS),

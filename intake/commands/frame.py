@@ -8,13 +8,14 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO, cast
 from zoneinfo import ZoneInfo
 
 import click
 import structlog
 
 from config.settings import Settings, find_config_file, load_settings
+from intake.commands.log_outlet import LogOutlet
 
 OFFICE_ZONE = ZoneInfo("Asia/Ho_Chi_Minh")
 
@@ -42,7 +43,8 @@ def office_command(command: Callable[..., int | None]) -> Callable[..., int]:
 
 def log_to_stderr(debug: bool) -> None:
     """Send our log to stderr, one line an event: results stay alone on stdout."""
-    terminal = sys.stderr.isatty()
+    outlet = cast(TextIO, LogOutlet(sys.stderr))
+    terminal = outlet.isatty()
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
@@ -52,13 +54,18 @@ def log_to_stderr(debug: bool) -> None:
             structlog.dev.ConsoleRenderer(colors=terminal) if terminal else structlog.processors.LogfmtRenderer(),
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.DEBUG if debug else logging.INFO),
-        logger_factory=structlog.PrintLoggerFactory(file=sys.stderr),
+        logger_factory=structlog.WriteLoggerFactory(file=outlet),
     )
     # Libraries speak only of trouble; pyHanko and APScheduler would log tracebacks about hostile input and hung jobs.
-    logging.basicConfig(stream=sys.stderr, level=logging.DEBUG if debug else logging.ERROR)
+    logging.basicConfig(stream=outlet, level=logging.DEBUG if debug else logging.ERROR)
     for noisy in ("pyhanko", "pyhanko_certvalidator", "fontTools"):
         logging.getLogger(noisy).setLevel(logging.CRITICAL)
     logging.getLogger("apscheduler").setLevel(logging.ERROR)
+
+
+def announce(words: str) -> None:
+    """Tell the operator something on stderr; who does not listen holds up nothing."""
+    LogOutlet(sys.stderr).write(f"{words}\n")
 
 
 def print_json(document: Any) -> None:

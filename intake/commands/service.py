@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from config.errors import WrongUse
+from config.reasons import ReasonText, recall
 from config.settings import Settings
-from intake.commands.frame import office_command, print_json
+from intake.commands.frame import announce, office_command, print_json
 from intake.wiring import open_office, refuse_without_sources
 
 LoadSettings = Callable[[], Settings]
@@ -38,7 +39,7 @@ def run(settings: LoadSettings, no_console: bool) -> int:
                 return
             server = ConsoleServer(office)
             server.start()
-            click.echo(f"Bàn làm việc / console: {server.address}", err=True)
+            announce(f"Bàn làm việc / console: {server.address}")
 
         daemon.run(started=started)
     finally:
@@ -76,11 +77,16 @@ def once(settings: LoadSettings, as_json: bool) -> int:
             if isinstance(value, int):
                 click.echo(f"{key:>18}: {value}")
         for one in summary.sources:
-            said = "được / ok" if one.error is None else f"LỖI / error: {one.error}; {one.error.remedy}"
-            click.echo(f"{one.source:>18}: {said}")
+            click.echo(f"{one.source:>18}: {'được / ok' if one.error is None else _said(one.error.told)}")
         if summary.mail_trouble:
-            click.echo(f"{'smtp':>18}: {summary.mail_trouble}")
+            click.echo(f"{'smtp':>18}: {_said(recall(summary.mail_trouble))}")
     return 3 if summary.trouble else 0
+
+
+def _said(told: ReasonText) -> str:
+    """Return trouble in words, Vietnamese first; what another program said has only its own."""
+    words = f"LỖI: {told.vi} {told.do_vi} / " if told.vi else "LỖI / "
+    return words + f"error: {told.en} {told.do_en}".rstrip()
 
 
 @click.command()
@@ -96,7 +102,7 @@ def console(settings: LoadSettings) -> int:
     try:
         server = ConsoleServer(office)
         server.start()
-        click.echo(f"Bàn làm việc / console: {server.address}", err=True)
+        announce(f"Bàn làm việc / console: {server.address}")
         server.wait(stopping)
     finally:
         office.close()

@@ -64,9 +64,15 @@ def prepare_service(
 
 
 class Service:
-    """One `intake` process; what it says on stderr is in `said`. Killed at the end if it still lives."""
+    """
+    One `intake` process; what it says on stderr is in `said`. Killed at the end if it still lives.
 
-    def __init__(self, config: Path, *words: str, now: str = "2019-09-12T10:00:00+07:00") -> None:
+    With `instead`, that is where its stdout and stderr go, and `said` stays empty.
+    """
+
+    def __init__(
+        self, config: Path, *words: str, now: str = "2019-09-12T10:00:00+07:00", instead: int | None = None
+    ) -> None:
         self._log = config.parent / f"said-{time.monotonic_ns()}"
         self.config = config
         environment = os.environ | {"INTAKE_NOW": now, PASSWORD_VARIABLE: PASSWORD, "PYTHONUNBUFFERED": "1"}
@@ -74,8 +80,8 @@ class Service:
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "intake", *words, "--config", str(config)],
                 stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
+                stdout=log if instead is None else instead,
+                stderr=log if instead is None else instead,
                 env=environment,
             )
 
