@@ -126,7 +126,7 @@ def guard(field: SignatureField, view: View, others: Sequence[tuple[int, int]], 
             problems.append(Reason("CONTENTS_GAP_MISMATCH", "the gap is not one hexadecimal string"))
     if any(begin < stop and start < finish for begin, finish in others):
         problems.append(Reason("SIGNATURES_OVERLAP", f"the gap [{start}, {stop}) holds another signature too"))
-    if dictionary.twice:
+    if dictionary.again:
         problems.append(Reason("DICTIONARY_KEY_TWICE", ", ".join(dictionary.twice)))
     if not contents.strip(b"\x00"):
         problems.append(Reason("CONTENTS_EMPTY", "/Contents is empty or zero"))

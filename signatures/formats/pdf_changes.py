@@ -126,7 +126,7 @@ class _Comparison(UsesCompared):
                 yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", f"object {number}")
             if not same(before, after):
                 self.different[number] = (before, after)
-                if names_a_key_twice(after):
+                if names_a_key_twice(before) or names_a_key_twice(after):
                     yield Change(Grade.UNKNOWN, Act.CONTENT, "DICTIONARY_KEY_TWICE", f"object {number}")
         self.old_fields = fields_by_number(old, fields_of(old))
         self.new_fields = fields_by_number(new, fields_of(new))

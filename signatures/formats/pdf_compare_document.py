@@ -40,6 +40,8 @@ class DocumentCompared(FieldsCompared):
         before, after = self.old.trailer, self.new.trailer
         if not same_through(self.old, before.get("Encrypt"), self.new, after.get("Encrypt")):
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "ENCRYPTION_CHANGED")
+        if before.again or after.again:
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "DICTIONARY_KEY_TWICE", "trailer")
         one, two = before.get("Root"), after.get("Root")
         numbers = {ref.number for ref in (one, two) if isinstance(ref, Ref)}
         if len(numbers) == 1 and not numbers & self.different.keys():

@@ -71,7 +71,7 @@ class Decryptor:
 
     def _clear_dictionary(self, value: Dictionary, owner: Ref) -> Dictionary:
         result = Dictionary()
-        result.start, result.stop, result.spans, result.twice = value.start, value.stop, value.spans, value.twice
+        result.start, result.stop, result.spans, result.again = value.start, value.stop, value.spans, value.again
         signature = "ByteRange" in value
         for key, item in value.items():
             # ISO 32000-1, 7.6.1: /Contents of a signature dictionary is left in clear.

@@ -104,7 +104,7 @@ def names_a_key_twice(value: Value) -> bool:
         if isinstance(item, Stream):
             item = item.head
         if isinstance(item, Dictionary):
-            if item.twice:
+            if item.again:
                 return True
             waiting.extend(item.values())
         elif isinstance(item, list):

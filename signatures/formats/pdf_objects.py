@@ -34,19 +34,26 @@ class Ref(NamedTuple):
 
 class Dictionary(dict[str, "Value"]):
     """
-    A PDF dictionary; where a key stands twice the first holds and `twice` names it.
+    A PDF dictionary; where a key stands twice the first holds, and `again` has the further keys with their values.
 
-    `start` and `stop` are its place in the file (or in the decoded object stream), `spans` the places of the values.
+    Which one holds is not laid down (ISO 32000-1, 7.3.7), and widespread programs take the last: so whatever hangs on
+    it is in doubt. `start` and `stop` are its place in the file (or in the decoded object stream), `spans` the places
+    of the values.
     """
 
-    __slots__ = ("spans", "start", "stop", "twice")
+    __slots__ = ("again", "spans", "start", "stop")
 
     def __init__(self) -> None:
         super().__init__()
         self.start = 0
         self.stop = 0
         self.spans: dict[str, tuple[int, int]] = {}
-        self.twice: tuple[str, ...] = ()
+        self.again: list[tuple[str, Value]] = []
+
+    @property
+    def twice(self) -> tuple[str, ...]:
+        """The keys that stand here more than once."""
+        return tuple(key for key, _ in self.again)
 
 
 @dataclass(slots=True, eq=False)
@@ -220,7 +227,7 @@ class Reader:
                 raise PdfSyntaxError(f"a dictionary is closed as a list at {position}")
             text = str(key)
             if text in found:
-                found.twice = (*found.twice, text)
+                found.again.append((text, value))
                 continue
             found[text] = value
             found.spans[text] = (begin, position)
@@ -319,7 +326,7 @@ def _escape(data: bytes, position: int) -> tuple[bytes, int]:
 
 
 def references_in(value: Value) -> Iterator[Ref]:
-    """Yield every reference inside `value`; of a stream, those in its dictionary."""
+    """Yield every reference in `value` (of a stream, in its dictionary), also those under a key that stands again."""
     waiting: list[Value] = [value]
     while waiting:
         item = waiting.pop()
@@ -331,6 +338,7 @@ def references_in(value: Value) -> Iterator[Ref]:
             waiting.append(item.head)
         elif isinstance(item, Dictionary):
             waiting.extend(item.values())
+            waiting.extend(further for _, further in item.again)
 
 
 def text_of(raw: Value) -> str:

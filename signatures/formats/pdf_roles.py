@@ -34,7 +34,8 @@ _HEADER_END = re.compile(rb"(?<![0-9])(\d{1,7})" + GAP + rb"(\d{1,5})" + GAP + r
 _NEIGHBOURS = 32
 # A header or reference is about ten letters long, unless somebody puts comments or much white space into it.
 _HEADER_ROOM = 200
-# The holder named for a use inside a live object that cannot be read: nobody knows what it means there.
+# The holder named for a use inside a live object that cannot be read, or under a key that stands there twice: nobody
+# knows what it means there.
 UNREADABLE = -2
 
 Path = tuple[str | int, ...]
@@ -65,6 +66,23 @@ def paths_to(value: Value, numbers: frozenset[int]) -> Iterator[tuple[int, Path]
             waiting.append((item.head, path))
 
 
+def doubtful_references(value: Value) -> set[int]:
+    """Return the numbers of the objects that stand in `value` under a key that a dictionary there names twice."""
+    found: set[int] = set()
+    waiting: list[Value] = [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, Stream):
+            item = item.head
+        if isinstance(item, list):
+            waiting.extend(item)
+        elif isinstance(item, Dictionary):
+            waiting.extend(item.values())
+            for key, further in item.again:
+                found.update(reference.number for reference in references_in([item[key], further]))
+    return found
+
+
 def uses_of(view: View, numbers: Iterable[int]) -> dict[int, list[Use]]:
     """
     Return where the objects `numbers` are referred to by the live objects and the trailer of `view`.
@@ -75,16 +93,21 @@ def uses_of(view: View, numbers: Iterable[int]) -> dict[int, list[Use]]:
     found: dict[int, list[Use]] = {number: [] for number in wanted}
     if not wanted:
         return found
-    for key, value in view.trailer.items():
-        for number, path in paths_to(value, wanted):
-            found[number].append(Use(number, 0, (key, *path)))
+    _add_uses(found, 0, view.trailer)
     holders, unclear = _holders(view, wanted)
     for number in unclear:
         found[number].append(Use(number, UNREADABLE, ()))
     for holder in holders:
-        for number, path in paths_to(view.get(holder), wanted):
-            found[number].append(Use(number, holder, path))
+        _add_uses(found, holder, view.get(holder))
     return found
+
+
+def _add_uses(found: dict[int, list[Use]], holder: int, value: Value) -> None:
+    wanted = frozenset(found)
+    for number, path in paths_to(value, wanted):
+        found[number].append(Use(number, holder, path))
+    for number in doubtful_references(value) & wanted:
+        found[number].append(Use(number, UNREADABLE, ()))
 
 
 def _holders(view: View, wanted: frozenset[int]) -> tuple[set[int], set[int]]:

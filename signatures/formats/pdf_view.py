@@ -56,6 +56,7 @@ class View:
         for section in self.sections:
             for key, value in section.trailer.items():
                 result.setdefault(key, value)
+            result.again += section.trailer.again
         return result
 
     def _rebuild(self, cause: Exception) -> None:

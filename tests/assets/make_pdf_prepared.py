@@ -393,6 +393,44 @@ def missing_font_of_the_fields() -> bytes:
     return revision(made, {6: form, 50: _SYMBOL}).data
 
 
+def key_twice() -> bytes:
+    """The page names its content twice, the second time with a part that is missing until the update brings it."""
+    page = a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 4 0 R /Contents [4 0 R 31 0 R]")
+    return revision(sign(a_pdf(o3=page)), {31: stream(_FORGED)}).data
+
+
+def key_twice_below(before: str) -> bytes:
+    """The page names its resources twice; the update brings the font that either the first or the second ones lack."""
+    page = a_pdf().bodies[3].replace(before, f"/Resources << /Font << /F1 31 0 R >> >> {before}")
+    return revision(sign(a_pdf(o3=page)), {31: _SYMBOL}).data
+
+
+def key_twice_then_once() -> bytes:
+    """The page names its content twice when it is signed, the forged one first; the update takes the second away."""
+    page = a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 4 0 R /Contents 40 0 R")
+    made = sign(a_pdf(o3=page, o4=stream(_FORGED), o40=stream(PAGE_TEXT)))
+    return revision(made, {3: made.bodies[3].replace("/Contents 40 0 R", "")}).data
+
+
+def key_twice_otherwise() -> bytes:
+    """The page names its content twice before and after, the second time another one."""
+    page = a_pdf().bodies[3].replace("/Contents 4 0 R", "/Contents 4 0 R /Contents 40 0 R")
+    made = sign(a_pdf(o3=page, o40=stream(PAGE_TEXT), o41=stream(_FORGED)))
+    return revision(made, {3: made.bodies[3].replace("/Contents 40 0 R", "/Contents 41 0 R")}).data
+
+
+def root_twice() -> bytes:
+    """The update's trailer names the signed catalogue first, and then one of its own."""
+    page = a_pdf().bodies[3].replace("2 0 R", "52 0 R").replace("4 0 R", "54 0 R")
+    forged = {
+        50: "<< /Type /Catalog /Pages 52 0 R /AcroForm 6 0 R >>",
+        52: "<< /Type /Pages /Kids [53 0 R] /Count 1 >>",
+        53: page,
+        54: stream(_FORGED),
+    }
+    return revision(sign(a_pdf()), forged, trailer="/Root 50 0 R ").data
+
+
 PREPARED: dict[str, Callable[[], bytes]] = {
     "structure-as-fonts": structure_as_fonts,
     "font-below-structure": font_below_structure,
@@ -419,6 +457,12 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     ),
     "object-stream-of-no-kind": stream_of_no_kind,
     "object-stream-beyond-the-end": stream_of_objects_beyond_the_end,
+    "key-twice": key_twice,
+    "key-twice-below-the-first": lambda: key_twice_below("/Contents"),
+    "key-twice-below-the-second": lambda: key_twice_below("/Annots"),
+    "key-twice-then-once": key_twice_then_once,
+    "key-twice-otherwise": key_twice_otherwise,
+    "root-twice": root_twice,
     "missing-object-behind-a-comment": missing_object_behind_a_comment,
     "missing-object-behind-an-end-in-a-text": lambda: missing_object_behind_words("endobj"),
     "missing-object-behind-a-header-in-a-text": lambda: missing_object_behind_words("1 0 obj"),
