@@ -26,6 +26,10 @@ _BOUNCER = re.compile(
     r"(?:[-+=._][^@]*)?@",
     re.IGNORECASE,
 )
+# Some offices let a person answer for their postmaster, none for these.
+_NEVER_A_PERSON = re.compile(r"^(mailer[-_.]?daemon|mail[-_.]?daemon)(?:[-+=._][^@]*)?@", re.IGNORECASE)
+# A person answers or hands on what he got, such as a bounce of his own; a server writes no such subject.
+_ANSWERS = re.compile(r"^\s*(re|fwd?|tl|trả lời|chuyển tiếp|v/v)\b", re.IGNORECASE)
 _BOUNCER_NAME = re.compile(
     r"mail(er)?[ -]?(daemon|delivery|system)|postmaster|system administrator|delivery (sub)?system|mail administrator|"
     r"internet mail delivery|message router|ez ?web",
@@ -61,6 +65,11 @@ _READ_SUBJECT = re.compile(
     r"^\s*(read( receipt)?:|not read:|gelesen:|lu ?:|đã đọc:|(thông báo|xác nhận) (đã )?đọc|return receipt|"
     r"disposition notification)",
     re.IGNORECASE,
+)
+_READ_TEXT = re.compile(
+    r"(thư|e-?mail|tin nhắn) (của (bạn|quý vị|ông/bà) )?.{0,120}(đã )?được (đọc|xem|hiển thị|mở)|"
+    r"your message.{0,200}(was|has been) (read|displayed|opened)|was (read|displayed) on",
+    re.IGNORECASE | re.DOTALL,
 )
 _REPORT_SUBJECT = re.compile(
     r"^\s*(\[?(dmarc|feedback|abuse|complaint)\b|report domain:|fw: complaint|complaint about|email feedback report|"
@@ -265,7 +274,7 @@ def classify(head: Head, observed: Observed) -> Classified:
         null_path=null_path,
         daemon=daemon,
         called_daemon=called_daemon,
-        no_reply=_DAEMON.match(sender) is not None,
+        sender=sender,
         bounce_field=bounce_field is not None,
         bounce_subject=bounce_subject,
         bounce_text=bounce_text,
@@ -289,7 +298,7 @@ def _kind(
     null_path: bool,
     daemon: bool,
     called_daemon: bool,
-    no_reply: bool,
+    sender: str,
     bounce_field: bool,
     bounce_subject: bool,
     bounce_text: bool,
@@ -305,6 +314,7 @@ def _kind(
     if "report" in kinds:
         return "report"
     failure = bounce_subject or bounce_text
+    no_reply = _DAEMON.match(sender) is not None
     said_automatic = auto_submitted not in ("", "no")
     if bounce_field and (failure or daemon or null_path or returned):
         return "bounce"
@@ -318,9 +328,10 @@ def _kind(
         return "bounce"
     if bounce_subject and bounce_text and (no_reply or said_automatic):
         return "bounce"
-    if bounce_subject and returned and machine_text:
+    if bounce_subject and returned and machine_text and _ANSWERS.match(subject) is None:
         return "bounce"
-    if _READ_SUBJECT.match(subject) and (null_path or said_automatic or bare or "disposition" in subject.lower()):
+    says_read = bare and _READ_TEXT.search(observed.text[:GREETING_CHARACTERS]) is not None
+    if _READ_SUBJECT.match(subject) and (null_path or said_automatic or says_read or "disposition" in subject.lower()):
         return "report"
     if said_automatic and _UNSUBSCRIBE.match(subject):
         return "report"
@@ -342,7 +353,7 @@ def _kind(
         return "auto-reply"
     if _ABSENCE_SUBJECT.match(subject) and (null_path or precedence in ("bulk", "junk")):
         return "auto-reply"
-    if null_path:
+    if null_path or _NEVER_A_PERSON.match(sender):
         return "auto-reply"
     if listed or precedence in ("bulk", "junk"):
         return "list"

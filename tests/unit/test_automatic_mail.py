@@ -64,6 +64,16 @@ def a_returned_mail() -> bytes:
         pytest.param(a_mail(a_text(), head=[b"Auto-Submitted: no"]), id="Auto-Submitted: no"),
         pytest.param(a_mail(a_text("Đây là thư trả lời công văn 697."), subject="Re: x"), id="a letter in reply"),
         pytest.param(
+            a_mail(a_text("Chúng tôi đã đọc công văn 697, xin hỏi."), subject="Đã đọc: công văn 697"), id="who has read"
+        ),
+        pytest.param(
+            a_mail(
+                a_text("Lỗi 550 5.1.1 user unknown:\n> Message-ID: <a@b>\n> From: x\n> To: y\n> Subject: z\n"),
+                subject="Re: Không gửi được phiếu",
+            ),
+            id="a person who quotes a bounce of his own",
+        ),
+        pytest.param(
             a_mail(a_text("Đây là thư gửi tự động từ phần mềm."), an_attachment()), id="a program that sends a form"
         ),
         pytest.param(a_mail(a_text(), head=[b"Return-Path: <snv@binhthuan.gov.vn>"]), id="a return path"),
@@ -313,6 +323,20 @@ def test_a_read_receipt_is_a_report() -> None:
     )
 
     assert facts(mail).automatic == "report"
+
+
+def test_a_read_receipt_of_an_old_program_is_a_report() -> None:
+    """It is a text with nothing around it."""
+    text = a_text("Thư của bạn gửi đến Văn thư Sở Nội vụ đã được đọc lúc 15:04.")
+
+    assert facts(a_mail(text, subject="Đã đọc: Biên nhận")).automatic == "report"
+
+
+def test_a_mail_daemon_is_never_taken_for_a_person() -> None:
+    """Whatever it wants to say, in whatever language."""
+    mail = a_machines_mail(a_text("Вітаємо"), sender="MAILER-DAEMON@x", subject="Вітаємо")
+
+    assert facts(mail).automatic == "auto-reply"
 
 
 def test_a_bounce_nested_thirty_deep_is_still_a_bounce() -> None:
