@@ -268,7 +268,7 @@ class Letters:
             letter = _find(pages, letter_id)
             if letter.state not in (LetterState.IN_DOUBT, LetterState.UNDELIVERED):
                 raise LetterError("LETTER_NOT_DOUBTED", letter_id=letter_id, state=letter.state.value)
-            sent_at = func.coalesce(letters.c.sent_at, letters.c.tried_at, at)
+            sent_at = func.coalesce(letters.c.sent_at, letters.c.tried_at)
             values = {"sent_at": sent_at, "error": None}
             return _change(
                 pages, letter, LetterState.SENT, "letter_arrived", at=at, actor=by, note=reason, values=values

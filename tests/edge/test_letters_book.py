@@ -184,3 +184,34 @@ def test_the_states_of_letters_add_up(ledger: Ledger) -> None:
     counts = ledger.letters.counts()
     assert (counts[LetterState.SENT], counts[LetterState.QUEUED], counts[LetterState.FAILED]) == (1, 1, 0)
     assert set(counts) == set(LetterState)
+
+
+def test_a_letter_in_doubt_that_arrived_was_sent_when_it_was_tried(ledger: Ledger) -> None:
+    """A person who asked the agency has the last word; what nobody doubts needs none."""
+    letter = a_queued_letter(ledger)
+    with pytest.raises(LetterError):
+        ledger.letters.mark_arrived(letter.id, by="an", reason="đã nhận", at=LATER)
+    ledger.letters.mark_sending(letter.id, NOON)
+    ledger.letters.mark_in_doubt(letter.id, NOON, "cut off")
+
+    arrived = ledger.letters.mark_arrived(letter.id, by="an", reason="đã nhận", at=LATER)
+
+    assert (arrived.state, arrived.sent_at, arrived.error) == (LetterState.SENT, NOON, None)
+
+
+def test_the_breaker_counts_from_when_it_was_last_opened(ledger: Ledger) -> None:
+    """Twice opened, it counts from the second time; letters to be approved come back approved."""
+    book, day = ledger.letters, timedelta(days=1)
+    letter = a_queued_letter(ledger)
+    book.mark_sending(letter.id, NOON)
+    assert book.counted_by_breaker(LATER - day) == 1
+    assert book.open_breaker(by="an", reason="đúng", at=NOON) == 0
+    assert book.counted_by_breaker(LATER - day) == 0
+    book.mark_sent(letter.id, LATER)
+    other = book.queue_letter(a_draft(), key="other", by="an", at=NOON)
+    book.approve_letter(other.id, by="an", at=NOON)
+    book.withhold(other.id, by="machine", reason="LETTER_CAP_PER_DAY", at=LATER)
+
+    assert book.open_breaker(by="an", reason="đúng", at=LATER) == 1
+    assert book.letter(other.id).state is LetterState.APPROVED
+    assert book.sent_since(LATER - day) == 1
