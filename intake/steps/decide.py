@@ -256,7 +256,8 @@ def _without_form(
     speaks_of_it = examination.subject_signal or has_campaign_word(unpacked.text[:4000], campaign)
     documents = [one for one in examination.files if one.form is not None]
     locked = codes & LOCKED
-    if on_roster and not documents and not codes & REPAIRABLE and _is_reply_to_ours(examination, history, campaign):
+    answerable = codes & (REPAIRABLE | LOCKED)
+    if on_roster and not documents and not answerable and _is_reply_to_ours(examination, history, campaign):
         # A person may want an answer, so a person reads it; a machine's reply must not be answered by ours.
         return Decision(State.HELD, once((Why("REPLY_WITHOUT_FORM"), *reasons, *problems)), is_submission=False)
     if on_roster and speaks_of_it and not documents:

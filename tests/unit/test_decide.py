@@ -523,3 +523,23 @@ def test_nobody_is_told_that_the_form_is_missing_where_something_was_not_read(
     decision = ask(examination=an_examination(files=(), unpacked=unpacked))
 
     assert (decision.state, decision.repairable, codes(decision)) == (State.HELD, True, told)
+
+
+@pytest.mark.parametrize(
+    ("problem", "answered", "first"),
+    [
+        (None, False, "REPLY_WITHOUT_FORM"),
+        ("MIME_BROKEN", False, "REPLY_WITHOUT_FORM"),
+        ("MAIL_ENCRYPTED", True, "MAIL_ENCRYPTED"),
+        ("LINK_INSTEAD_OF_FILE", True, "LINK_INSTEAD_OF_FILE"),
+    ],
+)
+def test_a_reply_to_a_letter_of_ours_is_answered_only_where_the_agency_can_repair_it(
+    problem: str | None, answered: bool, first: str
+) -> None:
+    """A person who tried is told at once what to do; what says nothing but thanks may be a machine's."""
+    unpacked = an_unpacked(problems=(Why(problem),) if problem else ())
+    history = History(ours=("<receipt.1.ab@stttt.example>",))
+    decision = ask(examination=an_examination(files=(), unpacked=unpacked), history=history)
+
+    assert (decision.state, decision.is_submission, decision.reasons[0].code) == (State.HELD, answered, first)
