@@ -1,13 +1,17 @@
-"""Errands: calls that the kernel may hold for ever, each in a thread of its own, so that nobody has to wait for it."""
+"""Errands: calls that the kernel may hold for ever, made in a thread of their own: nobody has to wait for them."""
 
 from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from queue import Empty, SimpleQueue
 from typing import TypeVar
 
 # How often whoever waits looks up: a service that is asked to end should end at once, and looking costs nothing.
 LOOK_UP_SECONDS = 0.1
+
+# A thread without an errand waits so long for the next one: starting one for each would cost more than the errands.
+IDLE_SECONDS = 5.0
 
 Result = TypeVar("Result")
 
@@ -16,11 +20,10 @@ class StillOut(Exception):
     """An earlier errand has not come back yet, so no other is sent after it."""
 
 
-class _Errand(threading.Thread):
-    """One call; `done` is set once it came back. A daemon thread, since it must not hold up the end of the process."""
+class _Errand:
+    """One call; `done` is set once it came back."""
 
-    def __init__(self, work: Callable[[], object], name: str) -> None:
-        super().__init__(name=name, daemon=True)
+    def __init__(self, work: Callable[[], object]) -> None:
         self._work = work
         self.done = threading.Event()
         self.result: object = None
@@ -37,14 +40,17 @@ class _Errand(threading.Thread):
 
 class Errands:
     """
-    Sends one errand at a time.
+    Sends one errand at a time, for one caller.
 
     A system call on a dead network share cannot be interrupted: NFS waits in the kernel until its server is back. All
-    that can be done is not to wait with it. Nothing an errand does may need undoing when it comes back late.
+    that can be done is not to wait with it. Nothing an errand does may need undoing when it comes back late. Its thread
+    is a daemon thread, so that it does not hold up the end of the process either.
     """
 
     def __init__(self, name: str) -> None:
         self._name = name
+        self._lock = threading.Lock()
+        self._given: SimpleQueue[_Errand] | None = None
         self._out: _Errand | None = None
 
     def send(self, work: Callable[[], Result], check: Callable[[], None]) -> Result:
@@ -56,11 +62,34 @@ class Errands:
         """
         if self._out is not None and not self._out.done.is_set():
             raise StillOut(self._name)
-        self._out = errand = _Errand(work, self._name)
-        errand.start()
+        errand = _Errand(work)
+        self._give(errand)
+        self._out = errand
         while not errand.done.wait(LOOK_UP_SECONDS):
             check()
         self._out = None
         if errand.fault is not None:
             raise errand.fault
         return errand.result  # type: ignore[return-value]  # It is what `work` returned.
+
+    def _give(self, errand: _Errand) -> None:
+        """Give the errand to the thread that waits for one, or to a new one."""
+        with self._lock:
+            if self._given is None:
+                given: SimpleQueue[_Errand] = SimpleQueue()
+                threading.Thread(target=self._run, args=(given,), name=self._name, daemon=True).start()
+                self._given = given
+            self._given.put(errand)
+
+    def _run(self, given: SimpleQueue[_Errand]) -> None:
+        while True:
+            try:
+                errand = given.get(timeout=IDLE_SECONDS)
+            except Empty:
+                with self._lock:
+                    if given.empty():
+                        self._given = None
+                        return
+                continue
+            errand.run()
+            del errand  # Else its result is kept until the next one.

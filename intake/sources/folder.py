@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
+from itertools import islice
 from pathlib import Path
 
 from config.settings import FolderSource
@@ -34,6 +35,9 @@ LONELY_SIGNATURE_WAIT = timedelta(minutes=10)
 # A folder that is at rest but does not match its manifest is brought after so long, for a person to see; so is a file
 # that stays empty.
 MISMATCH_WAIT = timedelta(hours=1)
+
+# One errand brings so many pieces of a file: four megabytes at most are in memory, and most files are one errand.
+PIECES_AT_ONCE = 16
 
 # A folder in which nothing has moved for so long, not one entry read nor one piece of a file, hangs; the slowest
 # share gives a quarter of a megabyte sooner.
@@ -312,10 +316,17 @@ class ExportFolder:
 
     def _pieces(self, file: FoundFile) -> Iterator[bytes]:
         """Yield the bytes of a file; OSError when it cannot be read, SourceError when the look is to end."""
-        pieces = read_plain(self._root, file.path)
-        while (piece := self._away(lambda: next(pieces, None))) is not None:
-            self._check()
-            yield piece
+
+        def read() -> Iterator[bytes]:
+            for piece in read_plain(self._root, file.path):
+                self._check()
+                yield piece
+
+        pieces = read()
+        while some := self._away(lambda: list(islice(pieces, PIECES_AT_ONCE))):
+            yield from some
+            if len(some) < PIECES_AT_ONCE:
+                return
 
     def _watch(self) -> None:
         """Raise SourceError when whoever waits for an errand should wait no longer."""

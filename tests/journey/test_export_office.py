@@ -349,3 +349,56 @@ def test_a_share_that_hangs_is_an_outage_and_does_not_keep_the_service_from_endi
     [health] = [one for one in small_office.office.ledger.health() if one.source == "qlvb"]
     assert "has not answered" in (health.error or "")
     answers_again.set()
+
+
+@pytest.mark.parametrize(
+    ("file_time", "state", "counted"),
+    [
+        pytest.param(DUE - timedelta(minutes=1), State.FILED, Timeliness.ON_TIME, id="written in time meanwhile"),
+        pytest.param(DUE, State.FILED, Timeliness.IN_GRACE, id="written at the first instant outside"),
+        pytest.param(DUE - timedelta(days=2), State.HELD, Timeliness.ON_TIME, id="a copy that keeps an older time"),
+        pytest.param(DUE + timedelta(days=2), State.HELD, Timeliness.ON_TIME, id="a clock that runs ahead"),
+    ],
+)
+def test_a_service_that_stood_still_across_the_deadline_makes_nobody_late(
+    small_office: SmallOffice, file_time: datetime, state: State, counted: Timeliness
+) -> None:
+    """The last look was before it, the next after it: the file's own time tells, or a person does."""
+    before, after = ((DUE + shift).astimezone(UTC) for shift in (-HOUR, HOUR))
+    put(small_office, "other.txt.edxml", b"\n", DUE - 2 * HOUR)
+    small_office.office = replace(small_office.office, clock=lambda: before)
+    run_once(small_office.office)
+    put(small_office, "form.edxml", package(), file_time)
+    small_office.office = replace(small_office.office, clock=lambda: after)
+
+    run_once(small_office.office)
+
+    one = by_name(small_office)["form.edxml"]
+    assert (one.state, one.timeliness) == (state, counted)
+    assert ("TIME_UNCERTAIN" in codes(one)) is (state is State.HELD)
+    assert {clock.name for clock in one.clocks} >= {"file_time", "file_changed", "not_there_at", "first_listed"}
+
+
+def test_a_share_that_is_not_mounted_is_an_outage_from_the_last_good_look_to_the_next(
+    small_office: SmallOffice,
+) -> None:
+    """Recorded with its proof in the log, ended by the look that sees the share again."""
+    moments = [(IN_TIME + shift).astimezone(UTC) for shift in (timedelta(), HOUR, 2 * HOUR)]
+    put(small_office, "form.edxml", package())
+    small_office.office = replace(small_office.office, clock=lambda: moments[0])
+    run_once(small_office.office)
+    export, share = small_office.folder / "export", small_office.folder / "the share"
+    export.rename(share)
+    export.mkdir()
+    small_office.office = replace(small_office.office, clock=lambda: moments[1])
+    assert run_once(small_office.office).sources[1].error is not None
+    export.rmdir()
+    share.rename(export)
+    small_office.office = replace(small_office.office, clock=lambda: moments[2])
+    run_once(small_office.office)
+
+    [outage] = small_office.office.ledger.outages("qlvb")
+    assert (outage.since, outage.until) == (moments[0], moments[2])
+    events = [one.event for one in small_office.office.queries.entries()]
+    assert (events.count("outage_began"), events.count("outage_ended")) == (1, 1)
+    assert len(small_office.deliveries()) == 1
