@@ -114,6 +114,8 @@ class _Comparison(UsesCompared):
         """Yield every change, graded without regard to permissions."""
         old, new = self.old, self.new
         touched = self._touched(guarded)
+        if any(one.doubled for section in new.sections for one in (section, section.hidden) if one is not None):
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", "two rows for one object")
         # What stands where it stood, and may yet be read otherwise.
         unsettled = read_beyond(old)
         unsettled |= leaning_streams(old, touched | unsettled)

@@ -36,7 +36,8 @@ class Section:
     One table with its trailer.
 
     `start` is where it stands, `stop` where its trailer (or stream) ends, `moved` whether it was not exactly where
-    it was said to be. `hidden` is the stream of a hybrid file. `rebuilt` marks a table that we had to make ourselves.
+    it was said to be. `hidden` is the stream of a hybrid file. `rebuilt` marks a table that we had to make ourselves,
+    `doubled` one with two rows for one object, of which programs take the first or the last.
     """
 
     start: int
@@ -47,6 +48,7 @@ class Section:
     moved: bool = False
     hidden: Section | None = None
     rebuilt: bool = False
+    doubled: bool = False
 
     def find(self, number: int) -> Entry | None:
         """Return what this table says of object `number`; None if it says nothing."""
@@ -284,6 +286,7 @@ def read_section(data: bytes, start: int, limit: int, budget: Budget) -> Section
 
 def _read_table(data: bytes, start: int, limit: int) -> Section:
     rows = TableRows(data)
+    spans: list[tuple[int, int]] = []
     position = start + 4
     for _ in range(MAX_SUBSECTIONS):
         match = _SUBSECTION.match(data, position, limit)
@@ -292,6 +295,10 @@ def _read_table(data: bytes, start: int, limit: int) -> Section:
         first, count = int(match[1]), int(match[2])
         if first + count > MAX_OBJECT_NUMBER:
             raise PdfSyntaxError("a table of absurd size")
+        if first == 1 and data.startswith(b"0000000000 65535 f", match.end()):
+            # Some writers count from one but list the free entry of object 0 all the same.
+            first = 0
+        spans.append((first, count))
         position = _subsection(data, match.end(), first, count, limit, rows)
     else:
         raise TooCostly(f"more than {MAX_SUBSECTIONS} subsections in one table")
@@ -303,13 +310,20 @@ def _read_table(data: bytes, start: int, limit: int) -> Section:
     trailer, stop = Reader(data, limit).value(position + 7)
     if not isinstance(trailer, Dictionary):
         raise PdfSyntaxError(f"the trailer at {position} is no dictionary")
-    return Section(start, stop, trailer, rows)
+    return Section(start, stop, trailer, rows, doubled=_overlap(spans))
+
+
+def _overlap(spans: list[tuple[int, int]]) -> bool:
+    """Say whether an object, other than the free one at the head, is in two of the subsections (first, count)."""
+    end = 1
+    for first, count in sorted((max(first, 1), count - (first < 1)) for first, count in spans):
+        if count > 0 and first < end:
+            return True
+        end = max(end, first + count)
+    return False
 
 
 def _subsection(data: bytes, place: int, first: int, count: int, limit: int, rows: TableRows) -> int:
-    if first == 1 and data.startswith(b"0000000000 65535 f", place):
-        # Some writers count from one but list the free entry of object 0 all the same.
-        first = 0
     stop = place + 20 * count
     # The rows are regular if the first and the last are, and what follows is not a further row.
     if (
@@ -342,10 +356,10 @@ def _read_stream(data: bytes, header: re.Match[bytes], limit: int, budget: Budge
     if found is None or head.get("Type") != "XRef":
         raise PdfSyntaxError(f"the object at {header.start()} is no cross-reference stream")
     stream, stop = found
-    rows: Rows = stream_rows(stream, budget)
-    if isinstance(rows, StreamRows) and len(rows.ranges) > _FEW:
-        rows = MadeRows(dict(_entries(rows)))
-    return Section(header.start(), stop, head, rows, owner=int(header[1]))
+    read = stream_rows(stream, budget)
+    rows = MadeRows(dict(_entries(read))) if len(read.ranges) > _FEW else read
+    doubled = _overlap([(first, count) for first, count, _ in read.ranges])
+    return Section(header.start(), stop, head, rows, owner=int(header[1]), doubled=doubled)
 
 
 def _entries(rows: TableRows | StreamRows) -> Iterator[tuple[int, Entry]]:

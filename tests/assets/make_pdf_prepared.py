@@ -431,6 +431,22 @@ def root_twice() -> bytes:
     return revision(sign(a_pdf()), forged, trailer="/Root 50 0 R ").data
 
 
+def rows_twice(*, as_stream: bool = False) -> bytes:
+    """The update's table has two rows for the page's text: the signed one, and a draft that lies in the file as well."""
+    made = sign(revision(a_pdf(o4=stream(_FORGED)), {4: stream(PAGE_TEXT)}))
+    draft = made.data.index(b"4 0 obj")
+    signed = made.data.index(b"4 0 obj", draft + 1)
+    table = len(made.data)
+    end = f"startxref\n{table}\n%%EOF\n".encode()
+    more = f"/Root 1 0 R /Info 9 0 R /Prev {made.last_table}"
+    if not as_stream:
+        rows = f"xref\n4 1\n{signed:010} 00000 n \n4 1\n{draft:010} 00000 n \n"
+        return made.data + f"{rows}trailer\n<< /Size 99 {more} >>\n".encode() + end
+    body = b"".join(bytes([1]) + place.to_bytes(3, "big") + b"\0" for place in (signed, draft, table))
+    head = f"/Type /XRef /W [1 3 1] /Index [4 1 4 1 80 1] /Size 81 {more} /Length {len(body)}"
+    return made.data + f"80 0 obj\n<< {head} >>\nstream\n".encode() + body + b"\nendstream\nendobj\n" + end
+
+
 PREPARED: dict[str, Callable[[], bytes]] = {
     "structure-as-fonts": structure_as_fonts,
     "font-below-structure": font_below_structure,
@@ -463,6 +479,8 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     "key-twice-then-once": key_twice_then_once,
     "key-twice-otherwise": key_twice_otherwise,
     "root-twice": root_twice,
+    "rows-twice": rows_twice,
+    "rows-twice-in-a-stream": lambda: rows_twice(as_stream=True),
     "missing-object-behind-a-comment": missing_object_behind_a_comment,
     "missing-object-behind-an-end-in-a-text": lambda: missing_object_behind_words("endobj"),
     "missing-object-behind-a-header-in-a-text": lambda: missing_object_behind_words("1 0 obj"),

@@ -41,6 +41,8 @@ STOPPED_BY = {
     "key-twice-then-once": "DICTIONARY_KEY_TWICE",
     "key-twice-otherwise": "DICTIONARY_KEY_TWICE",
     "root-twice": "DICTIONARY_KEY_TWICE",
+    "rows-twice": "UPDATE_ROW_WRONG",
+    "rows-twice-in-a-stream": "UPDATE_ROW_WRONG",
     "missing-object-behind-a-comment": "ANNOTATION_ADDED",
     "missing-object-behind-an-end-in-a-text": "ANNOTATION_ADDED",
     "missing-object-behind-a-header-in-a-text": "ANNOTATION_ADDED",
