@@ -50,8 +50,8 @@ class PdfFile:
     The bytes of a PDF with what was already read of them; the views of it share that.
 
     `objects` are those in the file, by their start and the length a stream had, and those in object streams; `streams`
-    the object streams that say themselves how they are read, taken apart, by their start. `decryptor` is set where the
-    file had to be unlocked first.
+    the object streams that say themselves how they are read, taken apart, by their start, and
+    `doubled` the numbers that one of them lists twice. `decryptor` is set where the file had to be unlocked first.
     """
 
     data: bytes
@@ -59,6 +59,7 @@ class PdfFile:
     decryptor: Decryptor | None = None
     objects: dict[tuple[int, int], Placed] = field(default_factory=dict)
     streams: dict[int, ObjectStream] = field(default_factory=dict)
+    doubled: dict[int, frozenset[int]] = field(default_factory=dict)
     _sections: dict[int, Section] = field(default_factory=dict)
     _found: dict[int, dict[int, int]] = field(default_factory=dict)
     _read: int = 0

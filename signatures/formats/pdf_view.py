@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 
 from signatures.formats.pdf_file import ObjectStream, PdfFile, Placed
 from signatures.formats.pdf_filters import decode
@@ -25,7 +26,7 @@ class View:
     What a reader sees of the bytes before `end`: the newest table and all that it continues.
 
     `sections` run from the newest to the oldest. `repaired` holds the numbers of objects that were not where their
-    table said; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
+    table said, or stood there twice; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
     """
 
     __slots__ = ("_leaning", "_stack", "end", "file", "kept", "rebuilt", "repaired", "sections", "trailer")
@@ -243,6 +244,8 @@ class View:
         placed = self._at(number, entry.place)
         if placed is None or not isinstance(placed.value, Stream):
             raise PdfSyntaxError(f"object {number} is no object stream")
+        if self.file.doubled:
+            self.repaired |= self.file.doubled.get(placed.start, frozenset())
         known = self.file.streams.get(placed.start) or self._leaning.get(placed.start)
         if known is not None:
             return known
@@ -257,6 +260,11 @@ class View:
             raise PdfSyntaxError(f"object stream {number} does not say what it holds")
         numbers = [int(word) for word in data[:first].split() if word.isdigit()]
         pairs = list(zip(numbers[::2], numbers[1::2], strict=False))[: max(0, count)]
+        inside = Counter(one for one, _ in pairs)
+        if len(inside) < len(pairs):
+            # Some programs go by the place in the list, others by the number, and take the first or the last.
+            self.file.doubled[placed.start] = frozenset(one for one, count in inside.items() if count > 1)
+            self.repaired |= self.file.doubled[placed.start]
         kept = self._leaning if asked_by(placed.value) else self.file.streams
         kept[placed.start] = (pairs, data, first)
         return pairs, data, first
@@ -268,6 +276,7 @@ class View:
             matching = [place for place, (inside, _) in enumerate(pairs) if inside == number]
             if not matching:
                 return None
+            self.repaired.add(number)
             index = matching[-1]
         key = (-1 - id(data), index)
         known = self.file.objects.get(key)

@@ -447,6 +447,25 @@ def rows_twice(*, as_stream: bool = False) -> bytes:
     return made.data + f"80 0 obj\n<< {head} >>\nstream\n".encode() + body + b"\nendstream\nendobj\n" + end
 
 
+def page_in_a_stream(listed_as: tuple[int, int], index: int) -> bytes:
+    """The update packs a forged page and the signed one; the row for page 3 says which of the two is meant."""
+    made = sign(a_pdf())
+    forged = made.bodies[3].replace("/Contents 4 0 R", "/Contents 54 0 R")
+    head = f"{listed_as[0]} 0 {listed_as[1]} {len(forged) + 1} "
+    inside = f"{head}{forged} {made.bodies[3]}"
+    output = bytearray(made.data)
+    places = []
+    packed = f"<< /Type /ObjStm /N 2 /First {len(head)} /Length {len(inside)} >>\nstream\n{inside}\nendstream"
+    for number, body in ((50, packed), (54, stream(_FORGED))):
+        places.append(len(output))
+        output += f"{number} 0 obj\n{body}\nendobj\n".encode()
+    places.append(len(output))
+    rows = bytes([2, 0, 0, 50, index]) + b"".join(bytes([1]) + place.to_bytes(3, "big") + b"\0" for place in places)
+    more = f"/Index [3 1 50 1 54 1 80 1] /Size 81 /Root 1 0 R /Info 9 0 R /Prev {made.last_table} /Length {len(rows)}"
+    output += f"80 0 obj\n<< /Type /XRef /W [1 3 1] {more} >>\nstream\n".encode() + rows
+    return bytes(output) + f"\nendstream\nendobj\nstartxref\n{places[-1]}\n%%EOF\n".encode()
+
+
 PREPARED: dict[str, Callable[[], bytes]] = {
     "structure-as-fonts": structure_as_fonts,
     "font-below-structure": font_below_structure,
@@ -473,6 +492,8 @@ PREPARED: dict[str, Callable[[], bytes]] = {
     ),
     "object-stream-of-no-kind": stream_of_no_kind,
     "object-stream-beyond-the-end": stream_of_objects_beyond_the_end,
+    "object-stream-lists-one-twice": lambda: page_in_a_stream((3, 3), 1),
+    "object-stream-lists-it-elsewhere": lambda: page_in_a_stream((99, 3), 0),
     "key-twice": key_twice,
     "key-twice-below-the-first": lambda: key_twice_below("/Contents"),
     "key-twice-below-the-second": lambda: key_twice_below("/Annots"),

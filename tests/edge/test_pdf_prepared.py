@@ -35,6 +35,8 @@ STOPPED_BY = {
     "object-stream-without-its-length": "ANNOTATION_ADDED",
     "object-stream-of-no-kind": "ANNOTATION_ADDED",
     "object-stream-beyond-the-end": "ANNOTATION_ADDED",
+    "object-stream-lists-one-twice": "UPDATE_ROW_WRONG",
+    "object-stream-lists-it-elsewhere": "UPDATE_ROW_WRONG",
     "key-twice": "OBJECT_CHANGED",
     "key-twice-below-the-first": "OBJECT_CHANGED",
     "key-twice-below-the-second": "OBJECT_CHANGED",
