@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from intake.console.desk import Desk
 from intake.console.showing import ago, size
+from storage.disk import least_free
 from storage.records import LetterState, SourceHealth
 
 # A source not seen for this long is worth a word even if nobody recorded a failure: the daemon may be down.
@@ -62,7 +63,7 @@ def is_silent(one: SourceHealth, now: datetime) -> bool:
 
 
 def _disk(desk: Desk) -> list[Alert]:
-    free = desk.vault.free_bytes()
+    free = least_free(desk.vault.free_bytes(), desk.ledger.database.free_bytes())
     if free is None or free >= max(LOW_DISK_BYTES, desk.disk_floor_bytes):
         return []
     if free < desk.disk_floor_bytes:
@@ -72,7 +73,7 @@ def _disk(desk: Desk) -> list[Alert]:
                 "alert",
                 f"Tạm dừng tiếp nhận: đĩa chỉ còn {size(free)}, dưới ngưỡng {size(desk.disk_floor_bytes)}",
                 f"Báo ngay quản trị hệ thống giải phóng đĩa; tiếp nhận tự chạy lại khi đủ chỗ. {_STAYS}",
-                f"Free space on the vault's disk; intake goes on by itself. {_STAYS_EN}",
+                f"Free space on the disk of vault and database; intake goes on by itself. {_STAYS_EN}",
                 "/health",
             )
         ]
@@ -178,8 +179,8 @@ def _letters(desk: Desk) -> list[Alert]:
             "thư không đến được nơi nhận",
             "Kiểm tra hộp thư đã đăng ký của cơ quan, sửa nếu sai, rồi bấm Gửi lại; hoặc báo cơ quan bằng cách khác."
             " Cơ quan nói đã nhận được thì bấm Đã đến nơi.",
-            "Check the agency's registered mailbox, then send again or tell the agency in another way. If it did arrive,"
-            " say so on the letter's page.",
+            "Check the agency's registered mailbox, then send again or tell the agency in another way."
+            " If it did arrive, say so on the letter's page.",
         ),
         (
             LetterState.IN_DOUBT,
