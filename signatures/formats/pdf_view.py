@@ -26,7 +26,8 @@ class View:
     What a reader sees of the bytes before `end`: the newest table and all that it continues.
 
     `sections` run from the newest to the oldest. `repaired` holds the numbers of objects that were not where their
-    table said, or stood there twice; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing can be read.
+    table said, or stood there twice; `rebuilt` says that the table itself had to be made. Raises NotPdf where nothing
+    can be read.
     """
 
     __slots__ = ("_leaning", "_stack", "end", "file", "kept", "rebuilt", "repaired", "sections", "trailer")
