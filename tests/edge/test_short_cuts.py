@@ -109,6 +109,19 @@ def differing(one: Iterable[FileReport], two: Iterable[FileReport]) -> list[str]
     return [first.path for first, second in zip(one, two, strict=True) if first != second]
 
 
+_JUDGED: dict[str, list[FileReport]] = {}
+
+
+def judged(place: Place) -> list[FileReport]:
+    """The reports of this process, in the order of the files; judged once, in an order of no kind, for all who ask."""
+    if place.name not in _JUDGED:
+        documents = place.documents()
+        shuffled = random.Random(697).sample(range(len(documents)), len(documents))
+        warm = {index: inspect(documents[index], place.question) for index in shuffled}
+        _JUDGED[place.name] = [warm[index] for index in range(len(documents))]
+    return _JUDGED[place.name]
+
+
 def test_what_is_remembered_from_other_files_changes_no_report(place: Place, tell: Callable[[str], None]) -> None:
     """A file judged cold, with nothing remembered, gets the very report it gets late in a worker's life."""
     documents = place.documents()
@@ -116,20 +129,19 @@ def test_what_is_remembered_from_other_files_changes_no_report(place: Place, tel
         import_module(name)
     forget = caches()
     assert len(forget) >= 15
-    shuffled = random.Random(697).sample(range(len(documents)), len(documents))
-    warm = {index: inspect(documents[index], place.question) for index in shuffled}
+    warm = judged(place)
     cold = []
     for document in documents:
         for clear in forget:
             clear()
         cold.append(inspect(document, place.question))
-    assert differing([warm[index] for index in range(len(documents))], cold) == []
+    assert differing(warm, cold) == []
     tell(f"short cuts: {len(documents)} files of {place.name} judged warm and cold, reports that differ: 0")
 
 
 def test_a_worker_process_reports_what_this_process_reports(place: Place, tell: Callable[[str], None]) -> None:
     """Limits on time and memory and the way through a pipe change nothing."""
-    here = [inspect(document, place.question) for document in place.documents()]
+    here = judged(place)
     there = inspect_paths(place.paths, place.question, processes=2, keep_evidence=True)
     assert differing(here, there) == []
     tell(f"short cuts: {len(here)} files of {place.name} judged here and in workers, reports that differ: 0")
@@ -137,12 +149,12 @@ def test_a_worker_process_reports_what_this_process_reports(place: Place, tell: 
 
 def test_the_look_at_a_files_first_bytes_picks_the_inspector_that_asking_all_would_pick(place: Place) -> None:
     """Only the inspectors concerned are loaded; the others would not have recognised the file."""
-    for document in place.documents():
+    for document, report in zip(place.documents(), judged(place), strict=True):
         if kind_of(document).verdict is not None:
             continue
         willing = [module for module in map(import_module, INSPECTORS) if module.recognises(document)]
         expected = willing[0].inspect(document, place.question).format if willing else "other"
-        assert inspect(document, place.question).format == expected, document.name
+        assert report.format == expected, document.name
 
 
 def test_the_search_for_uses_finds_what_a_walk_through_the_whole_pdf_finds(place: Place) -> None:
