@@ -22,6 +22,7 @@ from intake.steps.archive_library import library_is_there
 from intake.wiring import SOURCES
 from signatures.trust import check as check_trust
 from signatures.trust import list_papers
+from storage.disk import least_free
 from storage.lease import Lease
 from storage.ledger import Ledger
 from storage.queries import LogFilter, Queries
@@ -62,7 +63,7 @@ def examine_house(settings: Settings, ledger: Ledger, now: datetime) -> tuple[He
 
     ask("campaign", lambda: _campaign(settings))
     ask("database", lambda: _database(ledger))
-    ask("vault", lambda: _vault(settings))
+    ask("vault", lambda: _vault(settings, ledger))
     for one in settings.sources:
         ask(f"source {one.name}", lambda one=one: _source(settings, ledger, one.name, now))  # type: ignore[misc]
     if not settings.sources:
@@ -97,8 +98,9 @@ def _database(ledger: Ledger) -> HealthLine:
     return HealthLine("database", True, f"sổ tiếp nhận có {number} dòng, đầu sổ {head[:12]}…")
 
 
-def _vault(settings: Settings) -> HealthLine:
-    free = Vault.at(settings.vault.url).free_bytes()
+def _vault(settings: Settings, ledger: Ledger) -> HealthLine:
+    # Vault and database may stand on two disks; the one with less room stops the intake.
+    free = least_free(Vault.at(settings.vault.url).free_bytes(), ledger.database.free_bytes())
     floor = settings.disk.floor_mib * MiB
     said = "không giới hạn" if free is None else f"còn trống {free // MiB} MiB"
     if free is not None and free < floor:

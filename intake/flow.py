@@ -34,6 +34,7 @@ from intake.steps.recall import operation_of
 from intake.steps.standing import standing_rule
 from intake.steps.timeliness import Timing, judge, judge_delivery
 from intake.steps.unread_sender import HEAD_BYTES, sender_of_unread
+from storage.disk import least_free
 from storage.ledger import Rejudged
 from storage.letters import CAP_PER_DAY
 from storage.records import Arrival, Channel, Delivery, Letter, LetterState, State, Why
@@ -53,6 +54,9 @@ DUE = (LetterState.QUEUED, LetterState.APPROVED)
 # enough that a broken connection costs little to fetch again.
 MAILS_TOGETHER = 64
 BYTES_TOGETHER = 32 * MiB
+
+# Examining pauses below this share of the disk's floor, receiving below the whole.
+EXAMINING_SHARE = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,6 +99,7 @@ def receive(office: Office, source: Source) -> Looked:
                     arrivals.append(waiting.arrival(stored, office.clock()))
                     if _is_full(arrivals):
                         received += _record(office, source, batch, arrivals)
+                        check_disk(office)
             except SourceError as error:
                 trouble = error
             # What was fetched before the source broke off is recorded all the same.
@@ -108,7 +113,12 @@ def receive(office: Office, source: Source) -> Looked:
         return Looked(source.name, received, error)
     for remark in source.remarks:
         log.info("remark", source=source.name, code=remark.code, about=remark.detail)
-    counts = {"received": received, "postponed": len(failed_items), "remarks": len(source.remarks)}
+        if remark.code == "MAIL_GONE":
+            # It was shown and is nowhere: the sums of the audit must say so after this look, too.
+            gone = {"source": source.name, "about": remark.detail}
+            office.ledger.note("item_gone", gone, actor="machine", at=office.clock())
+    postponed = max(len(failed_items), source.postponed)
+    counts = {"received": received, "postponed": postponed, "remarks": len(source.remarks)}
     office.ledger.source_ok(source.name, office.clock(), counts)
     try:
         take_earlier_moments(office, office.rules.book().file.campaign)
@@ -152,12 +162,16 @@ def _settle(source: Source, delivery: Delivery) -> None:
         log.warning("not_settled", source=source.name, delivery=delivery.id, why=str(error))
 
 
-def check_disk(office: Office) -> None:
-    """Raise OfficeError when less than the floor is free: a paused intake loses nothing, a full disk does."""
-    free = office.vault.free_bytes()
-    floor = office.settings.disk.floor_mib * MiB
-    if free is not None and free < floor:
-        raise OfficeError("DISK_BELOW_FLOOR", free_mib=free // MiB, floor_mib=office.settings.disk.floor_mib)
+def check_disk(office: Office, *, share: float = 1.0) -> None:
+    """
+    Raise OfficeError when less than this share of the floor is free: a paused intake loses nothing, a full disk does.
+
+    Vault and database may stand on two disks; the one with less room counts.
+    """
+    free = least_free(office.vault.free_bytes(), office.database.free_bytes())
+    floor = round(office.settings.disk.floor_mib * share)
+    if free is not None and free < floor * MiB:
+        raise OfficeError("DISK_BELOW_FLOOR", free_mib=free // MiB, floor_mib=floor)
 
 
 # 2. Take in ----------------------------------------------------------------------------------------------------------
@@ -183,12 +197,16 @@ def take_in_all(
     1. Claim the next and let the workers examine it. 2. Meanwhile file what was examined first: in the order of
     claims and one at a time, so that judging sees everything filed before. What is in hand is finished. The attempt
     is counted before it is made, so what kills its examiner is shelved for a person at the cap and the next goes on.
+
+    What an examination takes apart is kept, too. So it pauses when half of the room is gone that the floor keeps free:
+    the ledger and the letters need the other half.
     """
     with Line(office, at_once) as line:
         while True:
             # Before the claim: rules that changed may bring back what was held by the old ones.
             book = current_rules(office)
             if not stopping() and line.claims_next():
+                check_disk(office, share=EXAMINING_SHARE)
                 line.begin(book)
             elif len(line):
                 taken(_file_first(office, line, book))

@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import Any
 
+from config.errors import OfficeError
 from intake.flow import Looked, acknowledge, receive, take_in_all
 from intake.office import Office
 from intake.ports import Source
@@ -48,7 +49,11 @@ class Summary:
 
 
 def run_once(office: Office) -> Summary:
-    """Look at every source, take in all that waits, carry all that is due; what fails waits for the next pass."""
+    """
+    Look at every source, take in all that waits, carry all that is due; what fails waits for the next pass.
+
+    Raises OfficeError when nothing could be taken in (disk, scanner, trust folder), after the letters were carried.
+    """
     letters = office.ledger.letters
     letters.doubt_all_sending(office.clock())
     withheld_before = len(letters.in_state(LetterState.WITHHELD, limit=LETTERS_AT_MOST))
@@ -60,7 +65,11 @@ def run_once(office: Office) -> Summary:
     def note(delivery: Delivery) -> None:
         decided[delivery.id] = delivery.state
 
-    take_in_all(office, note)
+    waits: OfficeError | None = None
+    try:
+        take_in_all(office, note)
+    except OfficeError as error:
+        waits = error  # Who was judged before is told all the same, as by the daemon.
     counts.update(state.value for state in decided.values() if state is not State.RECEIVED)
     carried = acknowledge(office)
     sent, failed = carried.sent, carried.failed + carried.in_doubt
@@ -68,6 +77,8 @@ def run_once(office: Office) -> Summary:
     while carried.sent and trouble is None:
         carried = acknowledge(office)
         sent, failed, trouble = sent + carried.sent, failed + carried.failed + carried.in_doubt, carried.trouble
+    if waits is not None:
+        raise waits
     withheld = len(letters.in_state(LetterState.WITHHELD, limit=LETTERS_AT_MOST)) - withheld_before
     numbers = {"sent": sent, "withheld": max(withheld, 0), "failed": failed + carried.postponed}
     return Summary(dict(counts), looked, numbers, trouble)

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, Text, func, select, text, type_coerce
 from sqlalchemy.types import NullType
 
+from storage.audit_notes import AuditFinding, Notes
+from storage.audit_sums import check_sources, check_sums
 from storage.database import Database
 from storage.logbook import FIRST_HASH, hash_of_spelled
-from storage.records import State
 from storage.rows import AUDITED, LETTER_AUDITED, audited, body_sha256, contents_sha256
 from storage.tables import (
     accounts,
@@ -25,8 +25,6 @@ from storage.tables import (
     letters,
     log,
     log_head,
-    receipt_counters,
-    source_health,
     source_keys,
 )
 from storage.types import utc_text
@@ -35,22 +33,10 @@ from storage.vault import Vault, VaultError
 # So many rows are in memory at once, so that the audit of a large ledger needs no more than that of a small one.
 ROWS_AT_ONCE = 1000
 
-# More findings than this say nothing more; they are still counted.
-MAX_FINDINGS_KEPT = 10_000
-
 GUARDS = frozenset({"log_never_changes", "deliveries_never_vanish", "receipt_never_moves_later"})
 """Triggers that must be there on either database (storage/migrations makes them)."""
 
 Progress = Callable[[str, int, int], None]
-
-
-@dataclass(frozen=True, slots=True)
-class AuditFinding:
-    """One thing that does not hold: a code, the particulars, and its subject (a delivery, an entry, a digest)."""
-
-    code: str
-    detail: str
-    subject: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +46,8 @@ class AuditReport:
 
     `findings` holds at most MAX_FINDINGS_KEPT of the `found` ones. `bytes` are those of the blobs that were read.
     `by_source` says for each source: `shown` things in all, of which `again` were known already under another key, and
-    the rest by state, `total` of them; `postponed` are those that the last look saw and could not have yet.
+    the rest by state, `total` of them; `postponed` are those that the last look saw and could not have yet, `gone`
+    those that somebody took away before they could be had: neither is in another sum.
     """
 
     findings: tuple[AuditFinding, ...]
@@ -81,23 +68,6 @@ class AuditReport:
         return not self.found
 
 
-@dataclass(slots=True)
-class _Notes:
-    """What the auditor writes down on the way."""
-
-    findings: list[AuditFinding] = field(default_factory=list)
-    found: int = 0
-    events: Counter[str] = field(default_factory=Counter)
-    letters: dict[str, dict[str, Any]] = field(default_factory=dict)
-    accounts: dict[str, dict[str, Any]] = field(default_factory=dict)
-    campaigns: set[tuple[str, ...]] = field(default_factory=set)
-
-    def find(self, code: str, subject: str, detail: str = "") -> None:
-        self.found += 1
-        if len(self.findings) < MAX_FINDINGS_KEPT:
-            self.findings.append(AuditFinding(code, detail, subject))
-
-
 def audit(database: Database, vault: Vault, *, progress: Progress | None = None, blobs: bool = True) -> AuditReport:
     """
     Check everything against the log, and the log against itself; `progress` is called with (what, done, total).
@@ -114,7 +84,7 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
     head of its moment, so the agencies' copies are the witnesses against that.
     """
     tell = progress or (lambda what, done, total: None)
-    notes = _Notes()
+    notes = Notes()
     with database.snapshot() as connection:
         head = connection.execute(select(log_head)).one()
         _check_guards(connection, notes, on_sqlite=database.is_sqlite)
@@ -122,8 +92,8 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
         counted = _check_deliveries(connection, notes, tell)
         _check_letters(connection, notes)
         _check_people_and_campaigns(connection, notes)
-        sums = _check_sums(connection, head, notes)
-        by_source = _check_sources(connection, notes)
+        sums = check_sums(connection, head, notes)
+        by_source = check_sources(connection, notes)
         named = _named_digests(connection)
     seen_blobs, seen_bytes = _check_blobs(vault, named, notes, tell, read=blobs)
     return AuditReport(
@@ -144,14 +114,14 @@ def audit(database: Database, vault: Vault, *, progress: Progress | None = None,
 # 1. The chain
 
 
-def _check_guards(connection: Connection, notes: _Notes, *, on_sqlite: bool) -> None:
+def _check_guards(connection: Connection, notes: Notes, *, on_sqlite: bool) -> None:
     asked = "SELECT name FROM sqlite_master WHERE type = 'trigger'" if on_sqlite else "SELECT tgname FROM pg_trigger"
     there = set(connection.execute(text(asked)).scalars())
     for missing in sorted(GUARDS - there):
         notes.find("LOG_GUARD_MISSING", missing, "the trigger is not there")
 
 
-def _check_chain(connection: Connection, head: Row[Any], notes: _Notes, tell: Progress) -> int:
+def _check_chain(connection: Connection, head: Row[Any], notes: Notes, tell: Progress) -> int:
     """Follow the chain from its first entry; after a break go on from what stands, so that one break is one finding."""
     expected_seq, previous, seen = 1, FIRST_HASH, 0
     for row in _stream(connection, _ENTRIES.order_by(log.c.seq)):
@@ -183,7 +153,7 @@ _ENTRIES = select(
 )
 
 
-def _replay(row: Row[Any], notes: _Notes) -> None:
+def _replay(row: Row[Any], notes: Notes) -> None:
     """Take over what an entry says of letters, accounts and campaigns; deliveries are replayed one by one later."""
     notes.events[row.event] += 1
     detail = _detail_of(row)
@@ -196,6 +166,8 @@ def _replay(row: Row[Any], notes: _Notes) -> None:
         notes.accounts.setdefault(account, {})["role"] = detail.get("role")
     elif row.event in ("account_disabled", "account_enabled"):
         notes.accounts.setdefault(account, {})["disabled"] = row.event == "account_disabled"
+    elif row.event == "item_gone":
+        notes.gone[str(detail.get("source"))] += 1
     elif row.event == "campaign_recorded":
         recorded = (str(detail.get(name)) for name in ("campaign", "number", "version"))
         notes.campaigns.add(tuple(recorded))
@@ -218,7 +190,7 @@ def _now_of(detail: Mapping[str, Any]) -> dict[str, Any]:
 # 2. What the rows say, against what the log last said
 
 
-def _check_deliveries(connection: Connection, notes: _Notes, tell: Progress) -> int:
+def _check_deliveries(connection: Connection, notes: Notes, tell: Progress) -> int:
     total = connection.execute(select(func.count()).select_from(deliveries)).scalar_one()
     last, seen = "", 0
     while True:
@@ -237,7 +209,7 @@ def _check_deliveries(connection: Connection, notes: _Notes, tell: Progress) -> 
     return seen
 
 
-def _readable(ids: Sequence[str], notes: _Notes, check: Callable[[Sequence[str]], None]) -> None:
+def _readable(ids: Sequence[str], notes: Notes, check: Callable[[Sequence[str]], None]) -> None:
     """Check some rows together; if a value among them is not readable at all, one by one, to name whose it is."""
     found, kept = notes.found, len(notes.findings)
     try:
@@ -253,7 +225,7 @@ def _readable(ids: Sequence[str], notes: _Notes, check: Callable[[Sequence[str]]
             _readable([one], notes, check)
 
 
-def _check_some_deliveries(connection: Connection, ids: Sequence[str], notes: _Notes) -> None:
+def _check_some_deliveries(connection: Connection, ids: Sequence[str], notes: Notes) -> None:
     rows = connection.execute(select(deliveries).where(deliveries.c.id.in_(ids)).order_by(deliveries.c.id)).all()
     said: dict[str, dict[str, Any]] = {}
     contents: dict[str, str] = {}
@@ -281,7 +253,7 @@ def _check_some_deliveries(connection: Connection, ids: Sequence[str], notes: _N
             notes.find("ROW_DIFFERS_FROM_LOG", row.id, "source keys")
 
 
-def _check_one_delivery(row: Row[Any], said: Mapping[str, Any] | None, notes: _Notes) -> None:
+def _check_one_delivery(row: Row[Any], said: Mapping[str, Any] | None, notes: Notes) -> None:
     if said is None:
         notes.find("ROW_NOT_IN_LOG", row.id, "the log has never heard of it")
         return
@@ -307,7 +279,7 @@ def _contents_of(connection: Connection, rows: Sequence[Row[Any]], ids: Sequence
     return {one: contents_sha256(*lists) for one, lists in found.items()}
 
 
-def _check_letters(connection: Connection, notes: _Notes) -> None:
+def _check_letters(connection: Connection, notes: Notes) -> None:
     there = [str(one) for one in connection.execute(select(letters.c.id).order_by(letters.c.id)).scalars()]
     for start in range(0, len(there), ROWS_AT_ONCE):
         some = there[start : start + ROWS_AT_ONCE]
@@ -316,7 +288,7 @@ def _check_letters(connection: Connection, notes: _Notes) -> None:
         notes.find("ROW_MISSING", letter_id, "the log knows this letter, the table does not")
 
 
-def _check_some_letters(connection: Connection, ids: Sequence[str], notes: _Notes) -> None:
+def _check_some_letters(connection: Connection, ids: Sequence[str], notes: Notes) -> None:
     for row in connection.execute(select(letters).where(letters.c.id.in_(ids)).order_by(letters.c.id)):
         said = notes.letters.get(row.id)
         if said is None:
@@ -328,7 +300,7 @@ def _check_some_letters(connection: Connection, ids: Sequence[str], notes: _Note
             notes.find("ROW_DIFFERS_FROM_LOG", row.id, ", ".join(differs))
 
 
-def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
+def _check_people_and_campaigns(connection: Connection, notes: Notes) -> None:
     for row in connection.execute(select(accounts)):
         if notes.accounts.get(row.name) != {"role": row.role, "disabled": bool(row.disabled)}:
             notes.find("ROW_DIFFERS_FROM_LOG", f"account {row.name}", "role or disabled")
@@ -336,77 +308,6 @@ def _check_people_and_campaigns(connection: Connection, notes: _Notes) -> None:
     there = {tuple(str(value) for value in row) for row in connection.execute(select(*columns))}
     for one in sorted(there ^ notes.campaigns):
         notes.find("ROW_DIFFERS_FROM_LOG", f"campaign {one[0]}", f"version {one[1]}")
-
-
-# 3. Sums
-
-
-def _check_sums(connection: Connection, head: Row[Any], notes: _Notes) -> dict[str, int]:
-    """Everything that was ever received is in exactly one state, and no receipt number is missing or twice."""
-    by_state = select(deliveries.c.state, func.count()).group_by(deliveries.c.state)
-    found: dict[str, int] = dict(connection.execute(by_state).all())
-    total = sum(found.values())
-    keys = connection.execute(select(func.count()).select_from(source_keys)).scalar_one()
-    for what, one, other in (
-        ("deliveries in a state, and received by the log", total, notes.events["received"]),
-        ("deliveries in a state, and ids given", total, head.deliveries),
-        ("keys of sources, and keys in the log", keys, notes.events["received"] + notes.events["alias_received"]),
-        ("letters, and ids given", len(notes.letters), head.letters),
-    ):
-        if one != other:
-            notes.find("SUMS_DO_NOT_ADD_UP", "sums", f"{what}: {one} and {other}")
-    for counter in connection.execute(select(receipt_counters)):
-        numbers = select(func.count()).where(deliveries.c.receipt_no.startswith(f"{counter.prefix}-", autoescape=True))
-        given = connection.execute(numbers).scalar_one()
-        if given != counter.last:
-            notes.find("RECEIPT_NUMBERS_HAVE_A_GAP", counter.prefix, f"{counter.last} given, {given} found")
-    return {state.value: found.get(state.value, 0) for state in State} | {"total": total}
-
-
-def _check_sources(connection: Connection, notes: _Notes) -> dict[str, dict[str, int]]:
-    """
-    Every thing that a source ever showed is one delivery in one state, or one that was known already.
-
-    The keys that a source has shown are counted against the log's own entries (received, and alias_received for what
-    came again), and each delivery must still be found under a key of its source: else it would be brought again, or a
-    thing that was shown is nowhere.
-    """
-    by_state = select(deliveries.c.source, deliveries.c.state, func.count()).group_by(
-        deliveries.c.source, deliveries.c.state
-    )
-    told = (
-        select(deliveries.c.source, log.c.event, func.count())
-        .join(deliveries, deliveries.c.id == log.c.delivery_id)
-        .where(log.c.event.in_(("received", "alias_received")))
-        .group_by(deliveries.c.source, log.c.event)
-    )
-    by_key = select(source_keys.c.source, func.count()).group_by(source_keys.c.source)
-    shown: dict[str, int] = dict(connection.execute(by_key).all())
-    heard: dict[tuple[str, str], int] = {(source, event): count for source, event, count in connection.execute(told)}
-    found: dict[str, dict[str, int]] = {}
-    for source, state, count in connection.execute(by_state):
-        sums = found.setdefault(source, {"shown": 0, "again": 0, **{one.value: 0 for one in State}, "total": 0})
-        sums[state] = sums.get(state, 0) + count
-        sums["total"] += count
-    for source in sorted({*found, *shown}):
-        sums = found.setdefault(source, {"shown": 0, "again": 0, **{one.value: 0 for one in State}, "total": 0})
-        sums["shown"], sums["again"] = shown.get(source, 0), heard.get((source, "alias_received"), 0)
-        received = heard.get((source, "received"), 0)
-        if not sums["shown"] == sums["total"] + sums["again"] == received + sums["again"]:
-            notes.find(
-                "SOURCE_NOT_ACCOUNTED_FOR",
-                source,
-                f"shown {sums['shown']}, received {received}, again {sums['again']}, in a state {sums['total']}",
-            )
-    under_its_source = select(source_keys.c.key_sha256).where(
-        source_keys.c.delivery_id == deliveries.c.id, source_keys.c.source == deliveries.c.source
-    )
-    for delivery_id in connection.execute(select(deliveries.c.id).where(~under_its_source.exists())).scalars():
-        notes.find("SOURCE_NOT_ACCOUNTED_FOR", str(delivery_id), "no key of its source leads to it")
-    for source, counts in connection.execute(select(source_health.c.source, source_health.c.counts)):
-        if source in found:
-            found[source]["postponed"] = int((counts or {}).get("postponed", 0))
-    return dict(sorted(found.items()))
 
 
 # 4. The vault
@@ -433,7 +334,7 @@ def _named_digests(connection: Connection) -> dict[str, str]:
 
 
 def _check_blobs(
-    vault: Vault, named: Mapping[str, str], notes: _Notes, tell: Progress, *, read: bool
+    vault: Vault, named: Mapping[str, str], notes: Notes, tell: Progress, *, read: bool
 ) -> tuple[int, int]:
     kept = set(vault.digests())
     everything = sorted(kept | set(named))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -102,6 +103,16 @@ class Database:
         """Give a connection inside one write transaction: committed at the end, undone by any exception."""
         with _in_words(), self.engine.connect().execution_options(writing=True) as connection, connection.begin():
             yield connection
+
+    def free_bytes(self) -> int | None:
+        """How many bytes still fit on the disk of an SQLite file; None for a server, whose disk is its own matter."""
+        if self.path is None:
+            return None
+        try:
+            room = os.statvfs(self.path.parent)
+        except OSError as cause:
+            raise DatabaseError("DATABASE_AWAY", words=cause.strerror) from cause
+        return room.f_bavail * room.f_frsize
 
     def is_upgraded(self) -> bool:
         """Whether the tables are there."""

@@ -61,3 +61,8 @@ def is_alive(pid: int) -> bool:
     except (PermissionError, OverflowError):
         return True
     return True
+
+
+def least_free(*rooms: int | None) -> int | None:
+    """Return the least of several rooms in bytes, leaving out those without a limit; None where none has one."""
+    return min((room for room in rooms if room is not None), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, tzinfo
@@ -309,7 +310,8 @@ class Queries:
         """
         For each source: deliveries by state, their `total`, the `keys` it showed, and how many deliveries these name.
 
-        A delivery in the book that no source ever showed makes the last (`named`) less than `total`.
+        A delivery in the book that no source ever showed makes the last (`named`) less than `total`. `gone` are things
+        that a source showed and that somebody took away before they could be had: the log alone knows them.
         """
         columns = deliveries.c
         by_state = select(columns.source, columns.state, func.count()).group_by(columns.source, columns.state)
@@ -318,13 +320,19 @@ class Queries:
         with self._database.reading() as connection:
             states = connection.execute(by_state).all()
             keys = {source: {"keys": shown, "named": named} for source, shown, named in connection.execute(by_key)}
+            told = connection.execute(select(log.c.detail).where(log.c.event == "item_gone")).scalars()
+            gone = Counter(str(json.loads(detail)["source"]) for detail in told)
         found: dict[str, dict[str, int]] = {}
         for source, state, number in states:
             sums = found.setdefault(source, dict.fromkeys((*(one.value for one in State), "total"), 0))
             sums[state] += number
             sums["total"] += number
+        for source in gone:
+            found.setdefault(source, dict.fromkeys((*(one.value for one in State), "total"), 0))
         unseen = {"keys": 0, "named": 0}
-        return {source: {**sums, **keys.get(source, unseen)} for source, sums in sorted(found.items())}
+        return {
+            source: {**sums, **keys.get(source, unseen), "gone": gone[source]} for source, sums in sorted(found.items())
+        }
 
     def accounts(self) -> tuple[Account, ...]:
         """All accounts, by name."""

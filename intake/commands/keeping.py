@@ -104,7 +104,8 @@ def audit(settings: LoadSettings, as_json: bool) -> int:
             states = ", ".join(f"{state} {sums[state]}" for state in report.sums if state != "total" and sums[state])
             again = f", {sums['again']} đã có / known already" if sums["again"] else ""
             waits = f", {sums['postponed']} chưa lấy được / not had yet" if sums.get("postponed") else ""
-            click.echo(f"  {source}: {sums['shown']} đã thấy / shown = {states}{again}{waits}")
+            gone = f", {sums['gone']} đã mất ở nguồn / gone before they could be had" if sums["gone"] else ""
+            click.echo(f"  {source}: {sums['shown']} đã thấy / shown = {states}{again}{waits}{gone}")
         for one in report.findings:
             click.echo(f"  ! [{one.code}] {one.subject}: {one.detail}")
         verdict = "ĐÚNG / it all holds" if report.holds else f"KHÔNG ĐÚNG / {len(report.findings)} findings"

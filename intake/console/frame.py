@@ -13,6 +13,7 @@ from intake.console.alerts import LOW_DISK_BYTES, Alert, alerts_of, is_silent, t
 from intake.console.desk import Desk
 from intake.console.keys import are_on
 from intake.console.showing import ago, size
+from storage.disk import least_free
 from storage.preferences import Preferences
 from storage.queries import LogFilter
 from storage.records import Account, Role
@@ -120,7 +121,7 @@ def _strip(desk: Desk, alerts: Sequence[Alert], now: datetime) -> list[StripLine
         lines.append(StripLine("wait", "minus", "Chế độ diễn tập: không gửi thư nào", "/letters"))
     elif desk.letter_mode == "approve":
         lines.append(StripLine("good", "hand", "Mỗi thư chờ duyệt trước khi gửi", "/letters"))
-    free = desk.vault.free_bytes()
+    free = least_free(desk.vault.free_bytes(), desk.ledger.database.free_bytes())
     if free is not None and free >= max(LOW_DISK_BYTES, desk.disk_floor_bytes):
         lines.append(StripLine("good", "check", f"Đĩa còn {size(free)}"))
     return lines

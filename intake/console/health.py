@@ -10,6 +10,7 @@ from starlette.responses import Response
 from intake.console.alerts import alerts_of
 from intake.console.visit import Visit
 from intake.console.words import STATES
+from storage.disk import least_free
 from storage.records import SourceHealth
 
 
@@ -27,7 +28,7 @@ class Account:
     What one source showed, and where each piece of it is.
 
     `again` are things it showed that were deliveries already, counted by themselves and not as what is missing from the
-    sum; `postponed` is what it showed at the last look and could not be had yet.
+    sum; `postponed` is what it showed at the last look and could not be had yet, `gone` what somebody took away before.
     """
 
     source: str
@@ -35,6 +36,7 @@ class Account:
     pieces: tuple[Piece, ...]
     again: int
     postponed: int
+    gone: int = 0
 
     @property
     def balanced(self) -> bool:
@@ -61,7 +63,7 @@ def show(visit: Visit) -> Response:
         log_head=head,
         examined=examined,
         found=list(desk.doctor()) if examined else [],
-        free=desk.vault.free_bytes(),
+        free=least_free(desk.vault.free_bytes(), desk.ledger.database.free_bytes()),
     )
 
 
@@ -76,5 +78,6 @@ def accounts_kept(sums: Mapping[str, Mapping[str, int]], health: Sequence[Source
         )
         shown = here.get("keys", 0)
         again = shown - here.get("named", 0)
-        kept.append(Account(source, shown, pieces or (Piece("chưa có văn bản", 0),), again, postponed.get(source, 0)))
+        pieces = pieces or (Piece("chưa có văn bản", 0),)
+        kept.append(Account(source, shown, pieces, again, postponed.get(source, 0), here.get("gone", 0)))
     return tuple(kept)

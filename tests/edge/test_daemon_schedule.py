@@ -20,13 +20,16 @@ from config.errors import OfficeError
 from config.isolation import Workers
 from config.settings import ImapSource, MalwareTable
 from intake import daemon as daemon_module
+from intake import flow as flow_module
 from intake.daemon import Daemon
-from intake.flow import acknowledge, receive
+from intake.flow import acknowledge, check_disk, receive, take_in
+from intake.office import Office
 from intake.once import run_once
 from intake.ports import CarryResult, Memory, SourceError
 from intake.scanner import Scanner
 from storage.audit import audit
 from storage.records import LetterState, State
+from storage.vault import FileVault, Vault
 from tests.makers import IN_TIME
 from tests.offices import (
     ListedMail,
@@ -333,9 +336,71 @@ def test_a_letter_still_leaves_while_intake_pauses(clocked: SmallOffice) -> None
     """The pause is about taking in more; who has delivered is told all the same."""
     clocked.mailbox.put(a_mail(a_signed_form()))
     receive(clocked.office, clocked.mailbox)
+    take_in(clocked.office)
     low = msgspec.structs.replace(clocked.office.settings.disk, floor_mib=10**9)
     poor = replace(clocked.office, settings=msgspec.structs.replace(clocked.office.settings, disk=low))
 
     run_once(poor)
 
     assert len(clocked.courier.carried) == 1
+
+
+def with_floor(office: Office, floor_mib: int) -> Office:
+    """The same office with another floor."""
+    low = msgspec.structs.replace(office.settings.disk, floor_mib=floor_mib)
+    return replace(office, settings=msgspec.structs.replace(office.settings, disk=low))
+
+
+def test_what_waits_is_not_taken_apart_on_a_disk_that_is_all_but_full(clocked: SmallOffice) -> None:
+    """Its parts need room, which the ledger and the letters would lack: it waits untried; who was judged is told."""
+    clocked.mailbox.put(a_mail(a_signed_form()))
+    receive(clocked.office, clocked.mailbox)
+    take_in(clocked.office)
+    clocked.mailbox.put(a_mail(a_signed_form("Sở Tài chính"), sender="stc@binhthuan.example", message_id="<2@x>"))
+    receive(clocked.office, clocked.mailbox)
+
+    with pytest.raises(OfficeError) as trouble:
+        run_once(with_floor(clocked.office, 10**9))
+
+    assert trouble.value.code == "DISK_BELOW_FLOOR"
+    waits = [one for one in clocked.deliveries().values() if one.state is State.RECEIVED]
+    assert [one.attempts for one in waits] == [0]
+    assert len(clocked.courier.carried) == 1
+
+
+def test_the_floor_is_watched_while_a_full_mailbox_is_drained(
+    clocked: SmallOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The disk falls below its floor in the middle of a look: what was recorded stays, the rest waits at its source."""
+    monkeypatch.setattr(flow_module, "MAILS_TOGETHER", 2)
+    for number in range(6):
+        clocked.mailbox.put(a_mail(None, subject=f"Giấy mời {number}", message_id=f"<{number}@x>"))
+    filling = FillingVault(clocked.office.vault, rooms=[10**12, 10**12, 0])
+
+    looked = receive(replace(clocked.office, vault=filling), clocked.mailbox)
+
+    assert looked.error is not None
+    assert (looked.error.code, looked.received) == ("DISK_BELOW_FLOOR", 4)
+    assert receive(clocked.office, clocked.mailbox).received == 2
+
+
+def test_the_disk_of_the_database_counts_too(clocked: SmallOffice) -> None:
+    """The vault is an object store without a limit; the ledger's own disk is not."""
+    unlimited = FillingVault(clocked.office.vault, rooms=[None])
+
+    with pytest.raises(OfficeError):
+        check_disk(with_floor(replace(clocked.office, vault=unlimited), 10**9))
+    check_disk(replace(clocked.office, vault=unlimited))
+
+
+class FillingVault(FileVault):
+    """The office's vault on a disk whose free room is what `rooms` says, one after the other."""
+
+    def __init__(self, vault: Vault, rooms: list[int | None]) -> None:
+        assert isinstance(vault, FileVault)
+        super().__init__(vault.folder)
+        self._rooms = rooms
+
+    def free_bytes(self) -> int | None:
+        """Return the next room; the last one stays."""
+        return self._rooms.pop(0) if len(self._rooms) > 1 else self._rooms[0]

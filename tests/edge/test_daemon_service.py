@@ -147,7 +147,7 @@ def test_a_daemon_that_slept_goes_on_where_it_was(tmp_path: Path) -> None:
         with Service(config, "run", "--no-console") as daemon:
             daemon.until_said("started")
             daemon.process.send_signal(signal.SIGSTOP)
-            a_form_lies_in(tmp_path)
+            a_form_lies_in(tmp_path, "Sở Nội vụ")
             time.sleep(3)
             daemon.process.send_signal(signal.SIGCONT)
             daemon.until(lambda: len(daemon.states()) == 1 and daemon.states() != ["received"], "the form is taken in")
