@@ -32,6 +32,22 @@ BUSY_TIMEOUT_SECONDS = 30
 CONNECT_TIMEOUT_SECONDS = 10
 
 
+# A connection on which nothing came for so long is asked whether the other end is still there, three times ten seconds
+# apart; what was sent and not acknowledged is given up after the second limit (tcp(7)). Without them a server that lost
+# its power without a farewell is waited for for hours, and so is, on the server, what a vanished worker had locked.
+KEEPALIVE_SECONDS = 30
+UNANSWERED_MILLISECONDS = 60_000
+
+# A transaction of ours takes milliseconds. One that stands still for so long is of a process that was stopped or
+# frozen, and may hold the head of the log, for which everybody waits: the server ends it. Claims and snapshots are
+# exempt.
+IDLE_TRANSACTION_SECONDS = 600
+
+# Each worker's claim holds a connection while its delivery is examined, and each page of the console wants one.
+CONNECTIONS_KEPT = 10
+CONNECTIONS_MORE = 30
+
+
 class DatabaseError(OfficeError):
     """The database cannot be opened, reached or written."""
 
@@ -69,11 +85,10 @@ class Database:
             return cls(engine, path)
         engine = create_engine(
             parsed,
-            connect_args={
-                "connect_timeout": CONNECT_TIMEOUT_SECONDS,
-                "options": "-c timezone=UTC -c lock_timeout=30000",
-            },
+            connect_args=_postgresql_arguments(),
             pool_pre_ping=True,
+            pool_size=CONNECTIONS_KEPT,
+            max_overflow=CONNECTIONS_MORE,
             # Statements in an error message must not carry subjects and names into a log.
             hide_parameters=True,
         )
@@ -96,6 +111,9 @@ class Database:
         # A transaction on SQLite is a snapshot already.
         options = {} if self.is_sqlite else {"isolation_level": "REPEATABLE READ"}
         with _in_words(), self.engine.connect().execution_options(**options) as connection, connection.begin():
+            if not self.is_sqlite:
+                # Who looks may take his time between two looks; he holds up nobody.
+                connection.exec_driver_sql("SET LOCAL idle_in_transaction_session_timeout = 0")
             yield connection
 
     @contextmanager
@@ -140,6 +158,27 @@ def _parse(url: str) -> URL:
     return parsed
 
 
+def _postgresql_arguments() -> dict[str, int | str]:
+    """Return what a connection to PostgreSQL is to be like (libpq, 34.1.2; its server settings, 19.3 and 19.11)."""
+    session = {
+        "timezone": "UTC",
+        "lock_timeout": 30_000,
+        "idle_in_transaction_session_timeout": IDLE_TRANSACTION_SECONDS * 1000,
+        "tcp_keepalives_idle": KEEPALIVE_SECONDS,
+        "tcp_keepalives_interval": 10,
+        "tcp_keepalives_count": 3,
+    }
+    return {
+        "connect_timeout": CONNECT_TIMEOUT_SECONDS,
+        "keepalives": 1,
+        "keepalives_idle": KEEPALIVE_SECONDS,
+        "keepalives_interval": 10,
+        "keepalives_count": 3,
+        "tcp_user_timeout": UNANSWERED_MILLISECONDS,
+        "options": " ".join(f"-c {name}={value}" for name, value in session.items()),
+    }
+
+
 def _prepare_sqlite(connection: Any, record: object) -> None:
     """
     Make SQLite keep its promises: a commit that returned is on the disk, and keys hold.
@@ -170,9 +209,13 @@ def _in_words() -> Iterator[None]:
         words = _first_line(cause)
         if "no such table" in words or "UndefinedTable" in type(cause.orig).__name__:
             raise DatabaseError("DATABASE_NOT_UPGRADED") from cause
-        if isinstance(cause, OperationalError | InternalError) or type(cause) is sqlalchemy.exc.DatabaseError:
+        is_the_world = isinstance(cause, OperationalError | InternalError) or cause.connection_invalidated
+        if is_the_world or type(cause) is sqlalchemy.exc.DatabaseError:
             raise DatabaseError("DATABASE_AWAY", words=words) from cause
         raise
+    except (sqlalchemy.exc.TimeoutError, sqlalchemy.exc.PendingRollbackError) as cause:
+        # No connection is free, or the one in use was lost under its transaction.
+        raise DatabaseError("DATABASE_AWAY", words=str(cause).partition("(Background")[0].strip()) from cause
     except StatementError as cause:
         # A value that has no place in a column (a time without zone) is a ValueError like any other.
         if isinstance(cause.orig, ValueError):

@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import psycopg
 import pytest
+from sqlalchemy import QueuePool, create_engine, text
+from sqlalchemy.exc import DBAPIError
 
+from storage import database as database_module
 from storage.audit import audit
-from storage.database import DatabaseError
+from storage.database import KEEPALIVE_SECONDS, UNANSWERED_MILLISECONDS, Database, DatabaseError
 from storage.ledger import Ledger
 from storage.records import State
 from storage.vault import Vault
@@ -223,3 +232,108 @@ def test_an_outcome_is_decided_once_by_two_processes(database_url: str) -> None:
     assert [len(ledger.letters.letters_of(ref)) for ref in deliveries] == [1] * 10
     assert ledger.letters.next_letters(NOON) == ()
     ledger.close()
+
+
+@pytest.mark.postgres
+def test_a_server_that_vanished_is_noticed(postgres: Postgres) -> None:
+    """A machine that lost its power sends no farewell: the connection itself asks whether anybody is there."""
+    database = Database.open(postgres.url("postgres"))
+    with database.reading() as connection:
+        driver = connection.connection.driver_connection
+        assert isinstance(driver, psycopg.Connection)
+        with socket.socket(fileno=os.dup(driver.fileno())) as line:
+            kept_alive = line.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE)
+            unanswered = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+            idle = line.getsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE)
+        asked = "SELECT name, setting FROM pg_settings WHERE name LIKE 'tcp_keep%%'"
+        there = {row[0]: row[1] for row in connection.exec_driver_sql(asked)}
+    database.close()
+
+    assert (kept_alive, unanswered, idle) == (1, UNANSWERED_MILLISECONDS, KEEPALIVE_SECONDS)
+    # The server asks the same of us: what a vanished worker had locked is not locked for hours.
+    assert there["tcp_keepalives_idle"] == str(KEEPALIVE_SECONDS)
+
+
+@pytest.mark.postgres
+def test_a_process_that_is_stopped_in_a_transaction_stops_the_others_for_a_while_only(
+    postgres: Postgres, postgres_template: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Stopped with the log's head in its hand (SIGSTOP), it is let go of; when it goes on, it is told."""
+    monkeypatch.setattr(database_module, "IDLE_TRANSACTION_SECONDS", 1)
+    ledger = Ledger.open(postgres.url(postgres.make_database(postgres_template)))
+    stopped, may_go_on = threading.Event(), threading.Event()
+
+    def stop_inside() -> None:
+        with ledger.database.writing() as connection:
+            connection.execute(text("SELECT * FROM log_head FOR UPDATE"))
+            stopped.set()
+            may_go_on.wait(60)
+            connection.execute(text("SELECT 1"))
+
+    with ThreadPoolExecutor(1) as threads:
+        waking = threads.submit(stop_inside)
+        assert stopped.wait(30)
+        delivery = received(ledger)
+        may_go_on.set()
+        with pytest.raises(DatabaseError):
+            waking.result()
+
+    assert ledger.delivery(delivery.id).state is State.RECEIVED
+    ledger.close()
+
+
+def test_a_pool_that_is_used_up_is_trouble_and_no_fault(tmp_path: Path) -> None:
+    """Every connection is in use: said in words, so that no delivery is blamed for it."""
+    one = tmp_path / "one.db"
+    engine = create_engine(f"sqlite:///{one}", poolclass=QueuePool, pool_size=1, max_overflow=0, pool_timeout=0)
+    database = Database(engine, one)
+    with database.reading(), pytest.raises(DatabaseError), database.reading():
+        pass
+    database.close()
+
+
+@pytest.mark.postgres
+def test_a_connection_that_was_cut_under_a_transaction_is_trouble_and_no_fault(postgres: Postgres) -> None:
+    """The administrator ends our session: every statement after that is said as trouble with the database."""
+    database, other = Database.open(postgres.url("postgres")), Database.open(postgres.url("postgres"))
+
+    def go_on_after_the_cut() -> None:
+        with database.writing() as connection:
+            pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+            with other.writing() as killing:
+                killing.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": pid})
+            with contextlib.suppress(DBAPIError):
+                connection.execute(text("SELECT 1"))
+            connection.execute(text("SELECT 1"))
+
+    with pytest.raises(DatabaseError):
+        go_on_after_the_cut()
+    for one in (database, other):
+        one.close()
+
+
+@pytest.mark.postgres
+@pytest.mark.parametrize("setting", ["default_transaction_read_only = on", "statement_timeout = 1"])
+def test_a_server_that_takes_nothing_now_is_trouble_and_no_fault(
+    postgres: Postgres, postgres_template: str, setting: str
+) -> None:
+    """Switched to read-only, or too slow for its own limit: words, nothing half written, and then it goes on."""
+    name = postgres.make_database(postgres_template)
+    ledger = Ledger.open(postgres.url(name))
+    with psycopg.connect(postgres.url("postgres").replace("+psycopg", ""), autocommit=True) as by_hand:
+        by_hand.execute(f'ALTER DATABASE "{name}" SET {setting}')
+        ledger.database.engine.dispose()
+        with pytest.raises(DatabaseError):
+            ledger.receive_many([an_arrival(number) for number in range(1, 2000)], same_bytes_is_same=True)
+        by_hand.execute(f'ALTER DATABASE "{name}" RESET ALL')
+    ledger.database.engine.dispose()
+    received(ledger, 5000)
+    assert audit_holds(ledger)
+    ledger.close()
+
+
+def audit_holds(ledger: Ledger) -> bool:
+    """Whether the log's chain and the rows hold (their bytes are no matter here)."""
+    with TemporaryDirectory() as folder:
+        report = audit(ledger.database, Vault.at(f"file:{folder}/vault"), blobs=False)
+    return {one.code for one in report.findings} <= {"BLOB_MISSING"}
