@@ -20,7 +20,7 @@ from config.errors import OfficeError
 from intake.flow import acknowledge, check_disk, receive, take_in_all
 from intake.office import Office
 from intake.ports import Source
-from intake.quarantine import rescan_quarantine
+from intake.quarantine import scan_again
 from intake.revocation_data import FETCH_EVERY_HOURS, fetch_revocation_data
 from storage.accounts import Accounts
 from storage.lease import Lease, LeaseError
@@ -194,7 +194,7 @@ class Daemon:
     def _rescan(self) -> None:
         """Ask the scanner again when it has learnt; one that is away or slow holds up neither lease nor alarms."""
         try:
-            rescan_quarantine(self.office)
+            scan_again(self.office, self.stopping.is_set)
         except OfficeError as error:
             log.error("rescan_failed", why=str(error), remedy=error.remedy)
         except Exception:  # As above: what lies in quarantine stays there.

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from intake.console.desk import Desk
 from intake.console.showing import ago, size
+from intake.quarantine import found_later
 from storage.disk import least_free
 from storage.records import LetterState, SourceHealth
 
@@ -47,7 +48,7 @@ class Alert:
 
 def alerts_of(desk: Desk, now: datetime) -> tuple[Alert, ...]:
     """Return everything that needs somebody, what stops the intake first."""
-    return (*_disk(desk), *_sources(desk.ledger.health(), now), *_brakes(desk, now), *_letters(desk))
+    return (*_disk(desk), *_malware(desk), *_sources(desk.ledger.health(), now), *_brakes(desk, now), *_letters(desk))
 
 
 def troubled_letters(desk: Desk) -> int:
@@ -86,6 +87,22 @@ def _disk(desk: Desk) -> list[Alert]:
             "Free space before intake has to pause.",
             "/health",
         )
+    ]
+
+
+def _malware(desk: Desk) -> list[Alert]:
+    return [
+        Alert(
+            "bad",
+            "alert",
+            f"Mã độc {found} trong văn bản {delivery_id}, đã nhận trước khi chương trình quét biết mã độc này",
+            "Không mở các tệp của văn bản này; ai đã mở thì báo quản trị hệ thống kiểm tra máy. Đề nghị cơ quan gửi lại"
+            " tệp sạch; quyết định đã có vẫn giữ nguyên cho đến khi cán bộ quyết định khác.",
+            "Do not open its files; who did so tells the administrator. Ask the agency for clean ones. No decision"
+            " changes by this alone.",
+            f"/deliveries/{delivery_id}",
+        )
+        for delivery_id, found in sorted(found_later(desk.ledger).items())
     ]
 
 

@@ -147,6 +147,7 @@ EVENTS: Mapping[str, str] = {
     "received": "Văn bản đến, đã lưu bản gốc",
     "alias_received": "Thấy lại cùng một văn bản ở nguồn",
     "decided": "Có kết quả kiểm tra",
+    "malware_found_later": "Chương trình quét tìm thấy mã độc sau khi cập nhật",
     "superseded": "Được bản gửi sau thay thế",
     "took_standing": "Trở thành bản đang tính",
     "rejudged": "Tính lại thời hạn theo đợt đã gia hạn",

@@ -16,10 +16,12 @@ import pytest
 
 from config.isolation import TaskFailed
 from config.settings import MalwareTable
+from intake.console.alerts import alerts_of
 from intake.office import Office
 from intake.once import run_once
-from intake.quarantine import rescan_quarantine
+from intake.quarantine import found_later, scan_again
 from intake.scanner import Scanner, ScannerError
+from intake.serving import desk_of
 from storage.records import State
 from tests.makers import IN_TIME
 from tests.offices import SmallOffice, a_mail, a_signed_form
@@ -127,9 +129,10 @@ def test_malware_is_quarantined_told_and_freed_by_newer_signatures(small_office:
     quarantined = next(iter(small_office.deliveries().values()))
     assert quarantined.state is State.SHELVED
     assert [one.code for one in quarantined.reasons] == ["MALWARE_FOUND"]
-    assert rescan_quarantine(office) == 0
+    scan_again(office)
+    assert next(iter(small_office.deliveries().values())).state is State.SHELVED
     clamd.signatures, clamd.knows = 2, False
-    assert rescan_quarantine(office) == 1
+    scan_again(office)
     run_once(office)
     assert next(iter(small_office.deliveries().values())).state is State.FILED
 
@@ -247,7 +250,7 @@ def test_a_scanner_that_can_scan_nothing_at_all_costs_nobody_an_attempt(
 
 
 def test_one_that_cannot_be_scanned_again_keeps_no_other_in_quarantine(small_office: SmallOffice, clamd: Clamd) -> None:
-    """Of two in quarantine one has become too large for the scanner; the other is freed, and looked at only once."""
+    """Of two in quarantine one has become too large for the scanner; the other is freed."""
     office = replace(small_office.office, scanner=scanner_of(clamd))
     for number, padding in enumerate((MUCH, 10)):
         subject = f"Phiếu đánh giá {number} {BAD.decode()}"
@@ -256,5 +259,45 @@ def test_one_that_cannot_be_scanned_again_keeps_no_other_in_quarantine(small_off
 
     clamd.signatures, clamd.knows, clamd.largest = 2, False, MUCH
 
-    assert rescan_quarantine(office) == 1
-    assert rescan_quarantine(office) == 0
+    scan_again(office)
+
+    assert sorted(one.state.value for one in small_office.deliveries().values()) == ["received", "shelved"]
+
+
+def test_malware_that_was_not_known_yet_is_found_by_newer_signatures(small_office: SmallOffice, clamd: Clamd) -> None:
+    """Filed as clean, then known: nothing is taken back, the log and every page say so, once, until it is withdrawn."""
+    clamd.knows = False
+    office = replace(small_office.office, scanner=scanner_of(clamd))
+    small_office.mailbox.put(a_mail(a_signed_form(), subject="Phiếu đánh giá " + BAD.decode()))
+    assert passes(small_office, office, 1) == ["filed"]
+    (filed,) = small_office.deliveries()
+    scan_again(office)
+    assert found_later(office.ledger) == {}
+
+    for signatures in (2, 3):
+        clamd.signatures, clamd.knows = signatures, True
+        scan_again(office)
+
+    assert found_later(office.ledger) == {filed: "Test.Malware"}
+    assert [one.state for one in small_office.deliveries().values()] == [State.FILED]
+    noted = [one for one in office.queries.timeline(filed) if one.event == "malware_found_later"]
+    assert [one.detail["found"] for one in noted] == ["Test.Malware"]
+    (alert,) = [one for one in alerts_of(desk_of(office), office.clock()) if filed in one.path]
+    assert "Test.Malware" in alert.words
+    clamd.signatures, clamd.knows = 4, False
+    scan_again(office)
+    assert found_later(office.ledger) == {}
+
+
+def test_a_second_look_that_is_stopped_is_made_up_for(small_office: SmallOffice, clamd: Clamd) -> None:
+    """A service that ends in the middle of it begins it anew, and does not take it for done."""
+    clamd.knows = False
+    office = replace(small_office.office, scanner=scanner_of(clamd))
+    small_office.mailbox.put(a_mail(a_signed_form(), subject="Phiếu đánh giá " + BAD.decode()))
+    passes(small_office, office, 1)
+    clamd.signatures, clamd.knows = 2, True
+
+    scan_again(office, stopping=lambda: True)
+    assert found_later(office.ledger) == {}
+    scan_again(office)
+    assert len(found_later(office.ledger)) == 1
