@@ -6,12 +6,14 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
+from pathlib import Path
 
 import pytest
 
 from intake.sources.mailbox import Mailbox
 from tests.makers_sources import NOW, PlainMemory, Taken, take
 from tests.servers import imap_double
+from tests.servers.certificates import make_loopback_certificate
 from tests.servers.imap_double import PASSWORD, Conversation, DoubleMail, ImapDouble, internal_date
 
 MAILS = [b"Subject: %d\r\n\r\n" % number + b"x" * 3000 + b"\r\n" for number in range(1, 6)]
@@ -35,6 +37,35 @@ def box(server: ImapDouble) -> Iterator[Mailbox]:
 def logins(server: ImapDouble) -> int:
     """How often somebody has tried to log in."""
     return sum(b"LOGIN" in command or b"AUTHENTICATE" in command for command in server.commands)
+
+
+# Who the server is --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("expired", "host", "brought"),
+    [
+        pytest.param(False, "127.0.0.1", 5, id="its own"),
+        pytest.param(True, "127.0.0.1", 0, id="expired"),
+        pytest.param(False, "127.1", 0, id="of another name"),
+    ],
+)
+def test_a_certificate_counts_only_for_its_name_and_time(
+    server: ImapDouble, tmp_path: Path, expired: bool, host: str, brought: int
+) -> None:
+    """Not a word is said to a server whose certificate has expired or names another host (RFC 8314, 3.2)."""
+    made = make_loopback_certificate(tmp_path, expired=expired)
+    server.tls = made.server_context()
+    server.put(*MAILS)
+    box = Mailbox(server.settings(host=host, tls="required", ca_file=str(made.ca_file)))
+    taken = take(box, PlainMemory())
+    box.close()
+
+    assert len(taken.arrivals) == brought
+    if not brought:
+        assert taken.error is not None
+        assert taken.error.code == "MAILBOX_CERTIFICATE"
+        assert server.commands == []
 
 
 # Dripping -----------------------------------------------------------------------------------------------------------

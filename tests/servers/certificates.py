@@ -29,9 +29,10 @@ class LoopbackCertificate:
         return context
 
 
-def make_loopback_certificate(folder: Path) -> LoopbackCertificate:
-    """Make a CA and a server certificate, valid for a day around now, and write them into `folder`."""
+def make_loopback_certificate(folder: Path, *, expired: bool = False) -> LoopbackCertificate:
+    """Make a CA and a server certificate, valid for a day around now (or until an hour ago), and write them down."""
     now = datetime.now(UTC)
+    ends = now - timedelta(hours=1) if expired else now + timedelta(days=1)
     ca_key, key = ec.generate_private_key(ec.SECP256R1()), ec.generate_private_key(ec.SECP256R1())
     ca_name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "Loopback test CA")])
     ca = (
@@ -54,7 +55,7 @@ def make_loopback_certificate(folder: Path) -> LoopbackCertificate:
         .public_key(key.public_key())
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_after(ends)
         .add_extension(
             x509.SubjectAlternativeName([x509.DNSName("localhost"), x509.IPAddress(IPv4Address("127.0.0.1"))]),
             critical=False,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import socket
 import socketserver
+import ssl
 import threading
 import time
 from collections.abc import Callable
@@ -49,7 +50,7 @@ class ImapDouble:
 
     `greeting`, `login` and `listing` may be replaced too. `commands` is everything clients have said. `drips` names the
     command (or `greeting`) that is answered by a byte now and then without end, `refuses` the answers to commands
-    (their tag is put before NO and BAD).
+    (their tag is put before NO and BAD). With `tls` it speaks only under TLS.
     """
 
     def __init__(self) -> None:
@@ -61,6 +62,7 @@ class ImapDouble:
         self.listing: Callable[[Conversation, bytes, list[int]], bool] | None = None
         self.permanent_flags = b"\\*"
         self.special_use: dict[str, bytes] = {}
+        self.tls: ssl.SSLContext | None = None
         self.drips = b""
         self.refuses: dict[bytes, bytes] = {}
         self.commands: list[bytes] = []
@@ -423,8 +425,10 @@ class _Handler(socketserver.BaseRequestHandler):
         assert isinstance(self.server, _Server)
         self.server.remember(self.request)
         self.request.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # Its answers are many small writes.
+        tls = self.server.double.tls
         try:
-            Conversation(self.server.double, self.request).serve()
+            request = self.request if tls is None else tls.wrap_socket(self.request, server_side=True)
+            Conversation(self.server.double, request).serve()
         except OSError:
             return
 
