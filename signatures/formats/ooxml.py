@@ -182,6 +182,7 @@ def _place(package: Package, signature: XmlSignature, signatures: Signatures, fi
     gaps = list(found.gaps)
     gaps += _main_part_gaps(package, signed, file_name)  # Rule 11.
     gaps += _unsigned_objects(signature, references)
+    gaps += _renamed(package, manifest)
     gaps += [f"{reason.code}: {reason.detail}" for reason in remarks_on(package) if reason.code in _DOUBTFUL]
     if gaps:
         shown = "; ".join(gaps[:5]) + (f"; and {len(gaps) - 5} more" if len(gaps) > 5 else "")
@@ -293,6 +294,12 @@ def _check_manifest(package: Package, manifest: etree._Element) -> tuple[Signed,
         if found != reference.digest_value:
             problems.append(failed("OOXML_PART_CHANGED", name[:200], _HASH))
     return Signed(frozenset(parts), relationships), frozenset(digests), problems
+
+
+def _renamed(package: Package, manifest: etree._Element) -> list[str]:
+    """Name what the archive calls otherwise than the signer did: a program that heeds letter case does not find it."""
+    names = [(one.get("URI") or "").partition("?")[0] for one in children(manifest)]
+    return [f"{one} is named in other letters" for one in names if package.has(one) and not package.is_called(one)]
 
 
 def _part_and_type(reference: XmlReference) -> tuple[str, str]:

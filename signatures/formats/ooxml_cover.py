@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from signatures.formats.ooxml_fields import fields_over_other_files, is_searchable, takes_text_from_elsewhere
 from signatures.formats.ooxml_package import Package, Relationship, rels_name, source_of
 from signatures.report import Reason
 
@@ -82,12 +83,6 @@ _EDITING_LOGS = {
 _MAIN = (_OFFICE + "officeDocument", _STRICT + "officeDocument")
 _LINKS = (_OFFICE + "hyperlink", _STRICT + "hyperlink")
 
-# What takes text from outside the signed parts: bound content controls, and the bibliography, which lives in customXml.
-_BOUND = re.compile(
-    rb"<(?:[A-Za-z0-9_.-]+:)?(?:dataBinding|citation|bibliography)\b"
-    rb"|instrText[^<>]*>[^<]*\b(?:CITATION|BIBLIOGRAPHY)\b"
-    rb"|\binstr\s*=\s*[\"'][^\"'<]*\b(?:CITATION|BIBLIOGRAPHY)\b"
-)
 # Slide show settings that leave slides out of a show.
 _HIDING = re.compile(rb"<(?:[A-Za-z0-9_.-]+:)?(?:sldRg|custShow|custShowLst)\b")
 
@@ -176,10 +171,13 @@ class _Walk:
         self._seen: set[str] = {"/"}
         self._own: set[str] = set()
         self._tolerated_parts: set[str] = set()
+        self._unsigned_properties = False
         self.gaps: list[str] = []
         self.remarks: list[Reason] = []
         mains = main_parts(package)
         self._main = mains[0] if len(mains) == 1 else ""
+        self._folder = package.key(self._main).rpartition("/")[0].rstrip("/")
+        self._folder += "/" if self._folder else ""
         self._kind = MAIN_TYPES.get(package.content_type(self._main), ("", frozenset()))[0]
 
     def note_signatures(self, signatures: Signatures) -> None:
@@ -224,6 +222,8 @@ class _Walk:
                     target = self._package.key(one.target)
                     if target not in self._signed.parts:
                         self.gaps.append(one.target)
+                    elif not self._package.is_called(one.target):
+                        self.gaps.append(f"{one.target} is named in other letters")
                     if target not in self._seen:
                         self._seen.add(target)
                         if target in self._signed.parts:
@@ -249,14 +249,22 @@ class _Walk:
             self.gaps.append(f"{name} (nothing signed points to it)")
 
     def note_bound_data(self) -> None:
-        """Report signed text that takes its words from tolerated, unsigned data when it is opened."""
-        if self._kind != "word" or not self._tolerated_parts:
+        """Report signed text that takes its words from tolerated, unsigned data, or from other files, when opened."""
+        if self._kind != "word":
             return
-        # Properties can be bound; the sources of citations live in customXml only.
-        words = _WORDS_OF_BINDING if any("customxml" in key for key in self._tolerated_parts) else _WORDS_OF_BINDING[:1]
+        # Controls are bound to either; the sources of citations live in customXml only.
+        sources = any("customxml" in key for key in self._tolerated_parts)
         for name in self._package.names:
-            if self._package.key(name) in self._signed.parts and takes_text_from_elsewhere(self._package, name, words):
+            if self._package.key(name) not in self._signed.parts:
+                continue
+            if not self._package.content_type(name).endswith("+xml"):
+                continue
+            octets = self._package.read(name)
+            bound = takes_text_from_elsewhere(octets, sources=sources, properties=self._unsigned_properties)
+            if self._tolerated_parts and bound:
                 self.gaps.append(f"{name} shows data that is not signed")
+            for field in fields_over_other_files(octets):
+                self.remarks.append(Reason("OOXML_EXTERNAL_CONTENT", f"field {field} in {name}"))
 
     def _tolerated(self, source: str, one: Relationship) -> bool:
         """
@@ -283,6 +291,9 @@ class _Walk:
                 fine = content_type.startswith("image/") and alone
             else:
                 fine = one.type in _PROPERTIES and _PROPERTIES[one.type] == content_type and alone
+                self._unsigned_properties |= fine
+            # Beside the document's own parts they could be taken for one of those: programs find some by name.
+            fine = fine and not (self._folder and key.startswith(self._folder))
         elif one.type in _CUSTOM_XML:
             fine = self._custom_xml_is_inert(source, one.target, content_type)
         elif one.type in _CUSTOM_XML_PROPS and _ITEM.fullmatch(self._package.key(source)):
@@ -337,25 +348,6 @@ class _Walk:
         )
 
 
-def takes_text_from_elsewhere(package: Package, name: str, words: tuple[bytes, ...]) -> bool:
-    """Whether the part has a bound content control or a citation (`words`); True also where that cannot be seen."""
-    if not package.content_type(name).endswith("+xml"):
-        return False
-    octets = package.read(name)
-    if not is_searchable(octets):
-        return True
-    return any(word in octets for word in words) and _BOUND.search(octets) is not None
-
-
-def is_searchable(octets: bytes) -> bool:
-    """Whether ASCII names in this XML can be found as bytes: not in UTF-16, nor in an encoding we do not expect."""
-    head = octets[:200]
-    if head.startswith((b"\xfe\xff", b"\xff\xfe")) or b"\x00" in head[:4]:
-        return False
-    told = re.search(rb"""encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""", head)
-    return told is None or told[1].lower() in (b"utf-8", b"us-ascii", b"ascii", b"iso-8859-1", b"windows-1252")
-
-
 def _has_doctype(octets: bytes) -> bool:
     """Whether a DOCTYPE, which may fetch and replace text, stands in this XML; also in UTF-16."""
     return any(
@@ -367,8 +359,6 @@ def _short(kind: str) -> str:
     return kind.rpartition("/")[2][:60]
 
 
-# Plain words are found thirty times faster than a pattern, and most documents have none of them.
-_WORDS_OF_BINDING = (b"dataBinding", b"citation", b"bibliography", b"CITATION", b"BIBLIOGRAPHY")
 _EMBEDDED = frozenset(
     {
         "application/vnd.openxmlformats-officedocument.oleObject",

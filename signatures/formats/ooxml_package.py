@@ -27,6 +27,7 @@ MAX_RELATIONSHIPS = 50_000
 
 CONTENT_TYPES = "[Content_Types].xml"
 
+_ENCODINGS = frozenset({"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ASCII"})
 _CONTENT_TYPES_SPACE = "{http://schemas.openxmlformats.org/package/2006/content-types}"
 
 
@@ -75,6 +76,8 @@ class Package:
             self._entries[key] = entry
         if _key("/" + CONTENT_TYPES) not in self._entries:
             raise PackageRefused("OOXML_NO_CONTENT_TYPES", "not an Office package")
+        if not self.is_called("/" + CONTENT_TYPES):
+            self.remarks.append(("OOXML_NAMES_DOUBTFUL", "the list of content types is named in other letters"))
         self._defaults, self._overrides = self._read_content_types()
 
     @property
@@ -85,6 +88,16 @@ class Package:
     def has(self, name: str) -> bool:
         """Whether there is a part of that name."""
         return _key(name) in self._entries
+
+    def is_called(self, name: str) -> bool:
+        """
+        Whether the archive calls this part exactly so, letter case included, apart from needful percent escapes.
+
+        ISO/IEC 29500-2 compares names without case and Word does; LibreOffice and most libraries do not, and show a
+        document without a part whose entry was renamed.
+        """
+        entry = self._entries.get(_key(name))
+        return entry is not None and _plain("/" + entry.name) == _plain(name)
 
     def key(self, name: str) -> str:
         """Return the form of `name` under which names are equal."""
@@ -153,7 +166,10 @@ class Package:
             if local_name(child) == "Default":
                 place, table = child.get("Extension", "").lower(), defaults
             else:
-                place, table = _key(child.get("PartName", "")), overrides
+                name = child.get("PartName", "")
+                place, table = _key(name), overrides
+                if self.has(name) and not self.is_called(name):
+                    self.remarks.append(("OOXML_NAMES_DOUBTFUL", f"a type for {name[:100]!r}, in other letters"))
             if place in table:
                 raise PackageRefused("OOXML_TYPES_DOUBTFUL", f"two content types for {place[:100]!r}")
             table[place] = content_type
@@ -199,6 +215,10 @@ def _parse_list(data: bytes, name: str) -> etree._Element:
         root = parse_xml(data, max_bytes=MAX_LIST_BYTES)
     except XmlRefused as cause:
         raise PackageRefused(cause.code, f"{name}: {cause.detail}") from cause
+    told = root.getroottree().docinfo
+    if told.xml_version != "1.0" or (told.encoding or "UTF-8").upper() not in _ENCODINGS:
+        # ISO/IEC 29500-2, 6.2.5. Programs that know no other take the list for empty.
+        raise PackageRefused("OOXML_RELATIONSHIPS_DOUBTFUL", f"XML {told.xml_version} in {told.encoding}"[:100])
     if local_name(root) != name:
         raise PackageRefused("OOXML_RELATIONSHIPS_DOUBTFUL", f"{name} expected")
     return root
@@ -206,7 +226,12 @@ def _parse_list(data: bytes, name: str) -> etree._Element:
 
 @lru_cache(maxsize=4096)
 def _key(name: str) -> str:
-    return unquote(name).lower()
+    # Only ASCII letters have two cases here: Unicode would make the Kelvin sign a "k", which no office program does.
+    return "".join(one.lower() if one.isascii() else one for one in _plain(name))
+
+
+def _plain(name: str) -> str:
+    return unquote(name, errors="surrogateescape")
 
 
 def _resolve(source: str, target: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from collections.abc import Iterator
@@ -27,6 +28,9 @@ _NEWEST = 63
 _UTF8 = 0x0800
 # The extra field in which Info-ZIP repeats a name in UTF-8 (APPNOTE 4.6.9).
 _UNICODE_PATH = 0x7075
+
+
+_NEEDLESS = re.compile(r"%(?:2[DEFdef]|3[0-9]|[46][1-9A-Fa-f]|[57][0-9Aa]|5[CFcf]|7[Ee]|[01][0-9A-Fa-f])")
 
 
 class PackageRefused(ValueError):
@@ -79,6 +83,9 @@ def read_directory(data: bytes, remarks: list[tuple[str, str]]) -> list[Entry]:
         raise PackageRefused("OOXML_TOO_LARGE", f"{count} entries, at most {MAX_PARTS}")
     if offset + size != place:
         raise PackageRefused("OOXML_ZIP_DAMAGED", "the directory does not end where the archive ends")
+    if data[max(place - 20, 0) : place].startswith(b"PK\x06\x07"):
+        # A directory as long as said leaves no room for it but in a comment: who looks for it finds another directory.
+        raise PackageRefused("OOXML_ZIP_TWO_READINGS", "a second end of the archive, in the long form")
     # 2. and 3.
     entries: list[Entry] = []
     at = offset
@@ -114,14 +121,19 @@ def _read_entry(data: bytes, at: int, limit: int, remarks: list[tuple[str, str]]
     raw_name = data[at + _CENTRAL.size : at + _CENTRAL.size + name_size]
     extra = data[at + _CENTRAL.size + name_size : at + _CENTRAL.size + name_size + extra_size]
     packed, size, offset = _long_numbers(extra, packed, size, offset)
+    _compare_long_numbers(extra, (size, packed, offset), raw_name)
+    if comment_size:
+        remarks.append(("OOXML_EXTRA_BYTES", f"{comment_size} bytes of comment on {raw_name[:100]!r}"))
     name = _decode_name(raw_name, bool(flags & _UTF8), remarks)
     _compare_second_name(extra, raw_name, remarks)
     if flags & (_ENCRYPTED | _NOT_PLAIN):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is encrypted or patched")
-    if needed & 0xFF > _NEWEST:
-        raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} asks for a reader that does not exist")
+    _check_version(needed, raw_name)
     if method not in (0, 8) or (method == 0 and packed != size):
         raise PackageRefused("OOXML_ZIP_DAMAGED", f"{name[:100]!r} is packed by method {method}")
+    if method == 0 and size and flags & _DESCRIPTOR:
+        # Who reads from front to end must search the bytes themselves for their end, and may find one that was put in.
+        raise PackageRefused("OOXML_ZIP_TWO_READINGS", f"{name[:100]!r} does not say where it ends")
     if size > SMALL_PART_BYTES and size > packed * MAX_RATIO:
         raise PackageRefused("OOXML_TOO_LARGE", f"{name[:100]!r} unpacks to {size} bytes")
     start = _check_local(data, offset, raw_name, flags, method, crc, packed, size, remarks)
@@ -147,7 +159,10 @@ def _check_local(
     """Return where the packed bytes begin. Raises PackageRefused where the local header says something else."""
     if offset + _LOCAL.size > len(data):
         raise PackageRefused("OOXML_ZIP_DAMAGED", "an entry lies outside the file")
-    magic, _, l_flags, l_method, _, _, l_crc, l_packed, l_size, name_size, extra_size = _LOCAL.unpack_from(data, offset)
+    magic, needed, l_flags, l_method, _, _, l_crc, l_packed, l_size, name_size, extra_size = _LOCAL.unpack_from(
+        data, offset
+    )
+    _check_version(needed, raw_name)
     begin = offset + _LOCAL.size
     extra = data[begin + name_size : begin + name_size + extra_size]
     later = bool(l_flags & _DESCRIPTOR)
@@ -156,6 +171,7 @@ def _check_local(
         l_packed = l_size = 0
     else:
         l_packed, l_size, _ = _long_numbers(extra, l_packed, l_size, 0)
+    _compare_long_numbers(extra, (size, packed), raw_name, later=later)
     told = (l_crc, l_packed, l_size)
     agreed = told == (crc, packed, size) or (later and told == (0, 0, 0))
     same = (l_flags ^ flags) & (_ENCRYPTED | _NOT_PLAIN | _DESCRIPTOR | _UTF8) == 0 and l_method == method
@@ -164,6 +180,29 @@ def _check_local(
     _compare_second_name(extra, raw_name, remarks)
     start: int = begin + name_size + extra_size
     return start
+
+
+def _check_version(needed: int, raw_name: bytes) -> None:
+    if needed & 0xFF > _NEWEST:
+        raise PackageRefused("OOXML_ZIP_DAMAGED", f"{raw_name[:100]!r} asks for a reader that does not exist")
+
+
+def _compare_long_numbers(extra: bytes, numbers: tuple[int, ...], raw_name: bytes, *, later: bool = False) -> None:
+    """
+    Refuse ZIP64 fields that say anything but `numbers` (size, packed size, offset), in this order.
+
+    By the rules such a field counts only for numbers that are all ones (APPNOTE 4.5.3), but LibreOffice reads it
+    wherever it stands. `later` allows zeros, where the sizes follow the bytes.
+    """
+    fields = [octets for identity, octets in _extra_fields(extra) if identity == 1]
+    for octets in fields:
+        told = [number for (number,) in struct.iter_unpack("<Q", octets[: len(octets) & ~7])]
+        agreed = all(
+            one == number or (later and one in (0, 0xFFFFFFFF, 0xFFFFFFFFFFFFFFFF))
+            for one, number in zip(told, numbers, strict=False)
+        )
+        if not agreed or len(fields) > 1:
+            raise PackageRefused("OOXML_ZIP_TWO_READINGS", f"{raw_name[:100]!r} has two sizes or places")
 
 
 def _compare_second_name(extra: bytes, raw_name: bytes, remarks: list[tuple[str, str]]) -> None:
@@ -212,7 +251,13 @@ def _decode_name(raw: bytes, utf8: bool, remarks: list[tuple[str, str]]) -> str:
         name = raw.decode("cp437")
         remarks.append(("OOXML_NAMES_DOUBTFUL", repr(name[:100])))
     parts = name.rstrip("/").split("/")
-    if "\\" in name or any(part in ("", ".", "..") for part in parts) or any(ord(one) < 32 for one in name):
+    # What needs no escape must have none (ISO/IEC 29500-2, 6.2.2.2): some programs undo it, some do not.
+    if (
+        _NEEDLESS.search(name)
+        or "\\" in name
+        or any(part in ("", ".", "..") for part in parts)
+        or any(ord(one) < 32 for one in name)
+    ):
         remarks.append(("OOXML_NAMES_DOUBTFUL", repr(name[:100])))
     return name
 

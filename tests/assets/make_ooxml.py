@@ -238,6 +238,112 @@ def with_signature_line(picture: str = "iVBORw0KGgo=") -> bytes:
     return packed({**parts, SIGNATURE: made.replace("iVBORw0KGgo=", picture, 1).encode()})
 
 
+def written(parts: Parts, *, first: str = "", stored: str = "", comment: bytes = b"", extra: bytes = b"") -> bytes:
+    """An archive written by hand: `first` leads, `stored` is not packed, `comment` ends the directory, `extra` too."""
+    names = sorted(parts, key=lambda name: name != first)
+    out, directory = bytearray(), bytearray()
+    for name in names:
+        octets, label, last = parts[name], name.encode(), name == names[-1]
+        packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+        method = 0 if name == stored else 8
+        body = octets if name == stored else packer.compress(octets) + packer.flush()
+        note, field = (comment, extra) if last else (b"", b"")
+        facts = (method, 0, 33, zlib.crc32(octets), len(body), len(octets), len(label))
+        line = struct.pack("<4s4H2H3L3H2H2L", b"PK\1\2", 20, 20, 0, *facts, len(field), len(note), 0, 0, 0, len(out))
+        directory += line + label + field + note
+        out += struct.pack("<4s2H3H3L2H", b"PK\3\4", 20, 0, *facts, 0) + label + body
+    end = struct.pack("<4s4H2LH", b"PK\5\6", 0, 0, len(names), len(names), len(directory), len(out), 0)
+    return bytes(out + directory) + end
+
+
+THUMBNAIL = "docProps/thumbnail.png"
+
+
+def hidden() -> tuple[Parts, bytes, int]:
+    """A signed document in whose unsigned thumbnail a forged one lies; its directory as seen from outside; its size."""
+    parts = with_relationship(word_parts(), "_rels/.rels", f"{PACKAGE_RELS}/metadata/thumbnail", THUMBNAIL)
+    parts = signed({**parts, THUMBNAIL: b"x"})
+    forged = written(replaced(_without(parts, THUMBNAIL), "word/document.xml", b"95,2", b"99,9"))
+    end = forged.rindex(b"PK\5\6")
+    count, size, offset = struct.unpack_from("<H2L", forged, end + 10)
+    directory, at = bytearray(forged[offset:end]), 0
+    for _ in range(count):
+        (start,) = struct.unpack_from("<L", directory, at + 42)
+        struct.pack_into("<L", directory, at + 42, start + 30 + len(THUMBNAIL))
+        at += 46 + sum(struct.unpack_from("<3H", directory, at + 28))
+    assert at == size
+    return {**parts, THUMBNAIL: forged}, bytes(directory), count
+
+
+def second_directory() -> bytes:
+    """A comment of the directory's last line holds another directory and the long end record that leads to it."""
+    parts, directory, count = hidden()
+    room = len(directory) + 56 + 20
+    place = len(written(parts, first=THUMBNAIL, stored=THUMBNAIL, comment=bytes(room))) - 22 - room
+    end = struct.pack("<4sQ2H2L4Q", b"PK\6\6", 44, 45, 45, 0, 0, count, count, len(directory), place)
+    locator = struct.pack("<4sLQL", b"PK\6\7", 0, place + len(directory), 1)
+    return written(parts, first=THUMBNAIL, stored=THUMBNAIL, comment=directory + end + locator)
+
+
+def second_place() -> bytes:
+    """The line of the document in the directory also names the place of a forged one, in a field for long numbers."""
+    parts, directory, _ = hidden()
+    line = directory.index(b"word/document.xml") - 46
+    packed_size, size = struct.unpack_from("<2L", directory, line + 20)
+    (place,) = struct.unpack_from("<L", directory, line + 42)
+    ordered = {name: parts[name] for name in sorted(parts, key=lambda name: name == "word/document.xml")}
+    extra = struct.pack("<2H3Q", 1, 24, size, packed_size, place)
+    return written(ordered, first=THUMBNAIL, stored=THUMBNAIL, extra=extra)
+
+
+def end_not_told() -> bytes:
+    """An unsigned part that is stored, and whose size comes after it: who reads on must look for its end."""
+    parts = signed(word_parts())
+    data = bytearray(written(parts, stored="docProps/core.xml"))
+    octets = parts["docProps/core.xml"]
+    local = data.index(b"docProps/core.xml") - 30
+    after = local + 30 + len("docProps/core.xml") + len(octets)
+    sizes = struct.pack("<4s3L", b"PK\7\10", zlib.crc32(octets), len(octets), len(octets))
+    data[local + 6] |= 8
+    data[local + 14 : local + 26] = bytes(12)
+    data[after:after] = sizes
+    end = data.rindex(b"PK\5\6")
+    count, _, offset = struct.unpack_from("<H2L", data, end + 10)
+    at = offset = offset + len(sizes)
+    struct.pack_into("<L", data, end + 16, offset)
+    for _ in range(count):
+        (start,) = struct.unpack_from("<L", data, at + 42)
+        if start > local:
+            struct.pack_into("<L", data, at + 42, start + len(sizes))
+        elif start == local:
+            data[at + 8] |= 8
+        at += 46 + sum(struct.unpack_from("<3H", data, at + 28))
+    return bytes(data)
+
+
+def renamed(name: str, other: str, parts: Parts | None = None) -> bytes:
+    """One entry is called otherwise after signing, so that some programs still find it and others do not."""
+    found = signed(word_parts()) if parts is None else parts
+    return packed({other if one == name else one: octets for one, octets in found.items()})
+
+
+def properties_among_the_parts() -> bytes:
+    """A part that nobody signed lies where Word looks for the names of authors, and says that it is properties."""
+    kind = "application/vnd.openxmlformats-package.core-properties+xml"
+    parts = with_relationship(
+        signed(word_parts()), "_rels/.rels", f"{PACKAGE_RELS}/metadata/core-properties", "word/people.xml"
+    )
+    return packed(with_type({**parts, "word/people.xml": b"<w15:people/>"}, "/word/people.xml", kind))
+
+
+def with_field(*pieces: str) -> bytes:
+    """A signed document with a field whose instruction stands in so many pieces."""
+    runs = "".join(f"<w:r><w:instrText>{one}</w:instrText></w:r>" for one in pieces)
+    mark = '<w:r><w:fldChar w:fldCharType="{}"/></w:r>'
+    result = mark.format("separate") + "<w:r><w:t>95,2</w:t></w:r>" + mark.format("end")
+    return packed(signed(word_parts(body=f"<w:p>{mark.format('begin')}{runs}{result}</w:p>")))
+
+
 # What is attacked or broken: maker, and the answer that must be given ("not passed": any of the others).
 ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     # signatures.md 3.2: content injection, content masking.
@@ -305,6 +411,21 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "content-control-bound-by-unsigned-identifier": (lambda: packed(signed(with_item_props(BOUND_CONTROL), leave_out=("/customXml/itemProps1.xml",))), "indeterminate"),
     "custom-xml-under-another-name": (lambda: packed(signed(with_custom_xml(word_parts(), "word/people.xml"), leave_out=("/word/people.xml",))), "indeterminate"),
     "slides-left-out-of-the-show": (lambda: packed(signed(slide_parts("<p:showPr><p:sldRg st='1' end='1'/></p:showPr>"), leave_out=("/ppt/presProps.xml",))), "indeterminate"),
+    "properties-shown-by-a-field": (lambda: with_field(" DOCPROPERTY  Diem "), "indeterminate"),
+    "properties-shown-by-a-field-in-pieces": (lambda: with_field(" ti", "<![CDATA[tl]]>", "&#101; "), "indeterminate"),
+    "properties-shown-by-a-short-field": (lambda: packed(signed(word_parts(body="<w:p><w:fldSimple w:instr='SUBJECT'/></w:p>"))), "indeterminate"),
+    "properties-among-the-documents-parts": (properties_among_the_parts, "indeterminate"),
+    # Names and lists that programs read in different ways.
+    "zip-second-directory-in-a-comment": (second_directory, "failed"),
+    "zip-second-place-in-long-numbers": (second_place, "failed"),
+    "zip-stored-part-without-an-end": (end_not_told, "failed"),
+    "zip-comment-on-an-entry": (lambda: written(signed(word_parts()), comment=b"x"), "indeterminate"),
+    "part-renamed-in-case": (lambda: renamed("word/styles.xml", "word/STYLES.xml"), "indeterminate"),
+    "part-renamed-with-escapes": (lambda: renamed("word/styles.xml", "word/%73tyles.xml"), "indeterminate"),
+    "part-renamed-with-kelvin-sign": (lambda: renamed("xl/worksheets/sheet1.xml", "xl/wor\N{KELVIN SIGN}sheets/sheet1.xml", signed(sheet_parts())), "failed"),
+    "relationships-renamed-in-case": (lambda: renamed(RELS, "word/_RELS/document.xml.rels"), "indeterminate"),
+    "relationships-in-xml-1.1": (lambda: packed(replaced(signed(word_parts()), RELS, b"<Rel", b'<?xml version="1.1"?><Rel')), "failed"),
+    "content-type-given-in-other-letters": (lambda: _with_types(b"/word/document.xml", b"/word/Document.xml"), "indeterminate"),
     "second-signature-broken": (lambda: packed(replaced(signed(signed(word_parts()), by="Giám đốc"), "_xmlsignatures/sig2.xml", b"<SignatureValue>", b"<SignatureValue>AAAA")), "failed"),
 }  # fmt: skip
 
@@ -328,6 +449,8 @@ LAWFUL: dict[str, tuple[Callable[[], bytes], str]] = {
     "properties-changed": (lambda: packed(replaced(signed(word_parts()), "docProps/core.xml", b"/>", b"> </cp:coreProperties>")), "passed"),
     "custom-xml-left-unsigned": (lambda: packed(signed(with_custom_xml(word_parts()), leave_out=("/customXml/item1.xml",))), "passed"),
     "slide-settings-left-unsigned": (lambda: packed(signed(slide_parts(), leave_out=("/ppt/presProps.xml", "/ppt/viewProps.xml"))), "passed"),
+    "signed-fields-of-its-own": (lambda: with_field(' TOC \\t "Title,1" '), "passed"),
+    "signed-field-over-another-file": (lambda: with_field(' INCLUDETEXT "khac.docx" '), "passed"),
     "unsigned-word": (lambda: packed(word_parts()), "unsigned"),
     "unsigned-cut-off": (lambda: packed(word_parts())[:-40], "unreadable"),
 }  # fmt: skip

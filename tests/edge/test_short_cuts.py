@@ -16,7 +16,7 @@ import pytest
 from cryptography import x509
 
 from signatures.crls import CrlError, parse_crl
-from signatures.formats import ooxml_cover
+from signatures.formats import ooxml_fields
 from signatures.formats.ooxml_package import Package
 from signatures.formats.ooxml_zip import PackageRefused
 from signatures.formats.pdf_file import PdfFile
@@ -209,15 +209,16 @@ def test_the_walk_over_raw_entries_reads_a_list_as_a_whole_parser_does(place: Pl
 
 
 def test_words_are_searched_for_only_where_the_pattern_could_not_match_without_them(place: Place) -> None:
-    """The quick look for bound content in Office parts misses nothing that the pattern finds."""
-    words = ooxml_cover._WORDS_OF_BINDING
+    """The quick look for bound content in Office parts misses nothing that the patterns find."""
     for path in place.of_kind(".docx", ".xlsx", ".pptx", ".docm"):
         try:
             package = Package(path.read_bytes())
-            parts = [name for name in package.names if package.content_type(name).endswith("+xml")]
-            octets = {name: package.read(name) for name in parts}
+            octets = {name: package.read(name) for name in package.names}
         except PackageRefused:
             continue
         for name, content in octets.items():
-            bound = ooxml_cover._BOUND.search(content) is not None or not ooxml_cover.is_searchable(content)
-            assert ooxml_cover.takes_text_from_elsewhere(package, name, words) is bound, (path.name, name)
+            bound = any(one.search(content) for one in (ooxml_fields._BINDING, ooxml_fields._CITING))
+            bound |= not ooxml_fields.is_searchable(content)
+            bound |= not ooxml_fields._OF_SOURCES.isdisjoint(ooxml_fields.fields_of(content))
+            told = ooxml_fields.takes_text_from_elsewhere(content, sources=True, properties=False)
+            assert told is bound, (path.name, name)

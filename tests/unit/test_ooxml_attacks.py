@@ -204,6 +204,21 @@ def test_an_entry_that_needs_a_reader_of_the_future_is_refused() -> None:
     assert integrity(bytes(octets)).verdict not in (Verdict.PASSED, Verdict.UNSIGNED)
 
 
+def test_a_list_of_types_in_other_letters_is_for_a_person() -> None:
+    """Word opens such a file, others find no list of types in it."""
+    parts = signed(word_parts())
+    parts = {name.replace("Types", "types"): octets for name, octets in parts.items()}
+    assert integrity(packed(parts)).verdict is Verdict.INDETERMINATE
+
+
+def test_an_entry_whose_own_header_needs_a_reader_of_the_future_is_refused() -> None:
+    """The same where only the header before the bytes says so, which programs that read from the front believe."""
+    octets = bytearray(packed(signed(word_parts())))
+    octets[octets.find(b"docProps/core.xml") - 30 + 4] = 188
+
+    assert integrity(bytes(octets)).verdict not in (Verdict.PASSED, Verdict.UNSIGNED)
+
+
 def test_a_list_longer_than_any_real_one_is_refused() -> None:
     """A relationship part of megabytes is made to cost us time, not to relate anything."""
     parts = signed(word_parts())
@@ -211,6 +226,12 @@ def test_a_list_longer_than_any_real_one_is_refused() -> None:
     report = integrity(packed(parts))
     assert report.verdict is Verdict.FAILED
     assert codes(report) & {"XML_TOO_LARGE", "OOXML_TOO_LARGE"}
+
+
+def test_a_text_that_fetches_words_from_another_file_is_told() -> None:
+    """The path stands in the text and in no relationship; what it leads to, nobody signed."""
+    report = integrity((FOLDER / "lawful" / "signed-field-over-another-file.docx").read_bytes())
+    assert any("INCLUDETEXT" in one.detail for one in report.signatures[0].reasons)
 
 
 VBA = "http://schemas.microsoft.com/office/2006/relationships/"
