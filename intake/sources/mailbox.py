@@ -45,6 +45,7 @@ class Mailbox:
         self._looking = threading.Lock()
         self._sessions: dict[str, ImapSession] = {}
         self._closings = 0
+        self._lasts_too_long = False
         self._refuses_to_settle: SourceError | None = None
         self._remarks: list[Why] = []
         self._settled: set[str] = set()
@@ -135,6 +136,7 @@ class Mailbox:
             self._remarks = []
             self._settled = set()
             self._refuses_to_settle = None
+            self._lasts_too_long = False
             closings = self._closings
             timer = threading.Timer(self._settings.look_timeout_seconds, self._end_look)
             timer.daemon = True
@@ -229,8 +231,12 @@ class Mailbox:
         return session
 
     def _refuse_if_closed(self, closings: int) -> None:
-        if closings != self._closings:
-            raise ConnectionLost("SOURCE_CLOSED", source=self.name)
+        if closings == self._closings:
+            return
+        if self._lasts_too_long:
+            seconds = self._settings.look_timeout_seconds
+            raise ConnectionLost("MAIL_LOOK_TOO_LONG", source=self.name, seconds=seconds)
+        raise ConnectionLost("SOURCE_CLOSED", source=self.name)
 
     def _drop(self, slot: str) -> None:
         with self._guard:
@@ -242,6 +248,7 @@ class Mailbox:
         """End a look that has lasted too long: every conversation, and those that it would begin instead."""
         with self._guard:
             self._closings += 1
+            self._lasts_too_long = True
             for session in self._sessions.values():
                 session.hang_up()
 

@@ -483,6 +483,8 @@ def test_a_look_that_takes_too_long_is_cut_off(server: ImapDouble) -> None:
     memory = PlainMemory()
     taken = take(box, memory)
     assert "INBOX/1000/1" in taken.failed
+    assert taken.error is not None
+    assert taken.error.code == "MAIL_LOOK_TOO_LONG"
     server.answers.clear()
     taken = take(box, memory)
     box.close()

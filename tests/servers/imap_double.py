@@ -238,8 +238,10 @@ class Conversation:
             return
         for uid in uids:
             mail = self.folder.mails[uid]
-            self.double.answers.get(uid, well)(self, uid, mail if b"[HEADER]" not in items else _head(mail))
-            if uid in self.double.answers and self.double.answers[uid] not in _GO_ON:
+            answer = self.double.answers.get(uid, well)
+            answer(self, uid, mail if b"[HEADER]" not in items else _head(mail))
+            # A refusal has ended the command, even if the test has taken it back meanwhile.
+            if answer in (refuse, bad) or (uid in self.double.answers and self.double.answers[uid] not in _GO_ON):
                 return
         self.ok()
         while self.held:
