@@ -42,26 +42,26 @@ def read_beyond(signed: View) -> set[int]:
     for section in signed.sections:
         for rows in (section.rows, *((section.hidden.rows,) if section.hidden is not None else ())):
             found.update(rows.beyond(signed.end))
-    for position in _open_ends(signed):
+    for position in open_ends(signed, signed.end):
         around = object_around(signed, position)
         if around is not None:
             found.add(around[0])
     return found
 
 
-def _open_ends(signed: View) -> Iterator[int]:
-    """Yield a place inside each object whose data or text may not end within the signed bytes."""
-    yield from _long_data(signed)
-    yield from _open_texts(signed.file.data, signed.end)
+def open_ends(view: View, end: int) -> Iterator[int]:
+    """Yield a place inside each object of `view` whose data or text begins before `end` and may not end there."""
+    yield from _long_data(view, end)
+    yield from _open_texts(view.file.data, end)
 
 
-def _long_data(signed: View) -> Iterator[int]:
+def _long_data(signed: View, end: int) -> Iterator[int]:
     """
-    Yield a place inside each stream that says it is longer than the signed bytes have room for.
+    Yield a place inside each stream that says it is longer than the bytes before `end` have room for.
 
     Only what could be is looked at closely: a file may have a hundred thousand streams.
     """
-    data, end = signed.file.data, signed.end
+    data = signed.file.data
     for match in _ANY_LENGTH.finditer(data, max(0, end - _SHORT - _HEAD_ROOM), end):
         if _passes_end(data, match.start(), int(match[1]), end):
             yield match.start()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from signatures.algorithms import new_hash
 from signatures.formats.pdf_fields import SignatureField, fields_of, signature_fields
 from signatures.formats.pdf_file import PdfFile
+from signatures.formats.pdf_gap import lies_in_another
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, hex_string, skip_white
 from signatures.formats.pdf_same import same_through
 from signatures.formats.pdf_tables import Section
@@ -124,6 +125,10 @@ def guard(field: SignatureField, view: View, others: Sequence[tuple[int, int]], 
                 problems.append(Reason("CONTENTS_GAP_MISMATCH", "the gap holds other bytes than /Contents"))
         except PdfSyntaxError:
             problems.append(Reason("CONTENTS_GAP_MISMATCH", "the gap is not one hexadecimal string"))
+    if holder is not None and holder.start >= 0:
+        shared = lies_in_another(signed or view, dictionary, holder, (start, stop))
+        if shared:
+            problems.append(Reason("CONTENTS_GAP_MISMATCH", f"the gap is part of {shared}"))
     if any(begin < stop and start < finish for begin, finish in others):
         problems.append(Reason("SIGNATURES_OVERLAP", f"the gap [{start}, {stop}) holds another signature too"))
     if dictionary.again:

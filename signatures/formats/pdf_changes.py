@@ -28,9 +28,10 @@ from signatures.formats.pdf_nodes import (
     names_a_key_twice,
     reference_of,
 )
-from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream, Value
 from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
+from signatures.formats.pdf_plain import found_otherwise, hidden_objects, is_plain_plumbing, odd_table
 from signatures.formats.pdf_roles import leaning_streams, object_streams
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_view import View
@@ -116,6 +117,7 @@ class _Comparison(UsesCompared):
         touched = self._touched(guarded)
         if any(one.doubled for section in new.sections for one in (section, section.hidden) if one is not None):
             yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", "two rows for one object")
+        yield from self._oddities(guarded, touched)
         # What stands where it stood, and may yet be read otherwise.
         unsettled = read_beyond(old)
         unsettled |= leaning_streams(old, touched | unsettled)
@@ -147,6 +149,39 @@ class _Comparison(UsesCompared):
                 selves.append(number)
                 yield from judged
         yield from self._by_use(others, self._replaced_looks(), selves)
+
+    def _oddities(self, guarded: Guarded, touched: set[int]) -> Iterator[Change]:
+        """Yield what the update wrote in a way that programs read differently, each by its own habit."""
+        old, new = self.old, self.new
+        found = [f"the table at {one.start}: {odd}" for one in guarded.later for odd in (odd_table(new, one),) if odd]
+        for number in sorted(touched):
+            entry, placed = new.locate(number), new.placed(number)
+            if entry is None or placed is None or (placed.start < old.end and entry == old.locate(number)):
+                continue
+            if placed.odd or (entry.kind == "n" and placed.generation != entry.detail):
+                found.append(f"object {number}")
+            elif self._is_odd_plumbing(number, placed.value):
+                found.append(f"object stream {number}")
+        for section in guarded.later:
+            if section.hidden is not None:
+                found += [
+                    f"object {number}, free in the table only"
+                    for number in section.rows.numbers()
+                    for before, row in ((old.locate(number), section.rows.find(number)),)
+                    if row is not None and row.kind == "f" and before is not None and before.kind != "f"
+                ]
+        if hidden_objects(new, guarded.later, old.end, len(new.file.data)):
+            found.append("objects inside of others")
+        if odd_table(old, old.sections[0]) and found_otherwise(old):
+            found.append("objects inside of others, and a table that was odd when signed")
+        yield from (Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_READ_DIFFERENTLY", detail) for detail in found)
+
+    def _is_odd_plumbing(self, number: int, value: Value) -> bool:
+        if not isinstance(value, Stream):
+            return False
+        return (value.head.get("Type") == "ObjStm" or number in object_streams(self.new)) and not is_plain_plumbing(
+            self.new, value
+        )
 
     def _replaced_looks(self) -> list[int]:
         """Return the objects that were the look of a changed field and are so no longer, though they still exist."""

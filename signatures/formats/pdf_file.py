@@ -35,13 +35,18 @@ ObjectStream: TypeAlias = tuple[list[tuple[int, int]], bytes, int]
 
 @dataclass(frozen=True, slots=True)
 class Placed:
-    """An object and where it lies: `start` and `stop` in the file, or -1 for one inside an object stream."""
+    """
+    An object and where it lies: `start` and `stop` in the file, or -1 for one inside an object stream.
+
+    `odd` says that it is written as no writer should, so that programs may read it differently.
+    """
 
     number: int
     generation: int
     value: Value
     start: int
     stop: int
+    odd: bool = False
 
 
 @dataclass(slots=True)

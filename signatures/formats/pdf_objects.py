@@ -100,6 +100,7 @@ _TOKEN = re.compile(
     rb")"
 )
 _REF = _TOKEN.groupindex["ref"]
+_PLAIN_NUMBER = re.compile(rb"[+-]?(?:\d+\.?\d*|\.\d+)")
 _ESCAPED = re.compile(rb"#([0-9A-Fa-f]{2})")
 _HARD = re.compile(rb"[()\\\r]")
 _WORDS: dict[bytes, bool | None] = {b"true": True, b"false": False, b"null": None}
@@ -139,14 +140,19 @@ def hex_string(raw: bytes) -> bytes:
 
 
 class Reader:
-    """Reads values from `data`, never beyond `limit`."""
+    """
+    Reads values from `data`, never beyond `limit`.
 
-    __slots__ = ("_items", "data", "limit")
+    `odd` says that something read so far is written as no writer should, so that programs read it differently.
+    """
+
+    __slots__ = ("_items", "data", "limit", "odd")
 
     def __init__(self, data: bytes, limit: int | None = None) -> None:
         self.data = data
         self.limit = len(data) if limit is None else limit
         self._items = 0
+        self.odd = False
 
     def value(self, position: int) -> tuple[Value, int]:
         """Return the value at `position` and where it ends; PdfSyntaxError if there is none."""
@@ -170,7 +176,10 @@ class Reader:
         if kind == "name":
             return name_of(match["name"]), stop
         if kind == "number":
-            return _number(match["number"]), stop
+            digits = match["number"]
+            if not digits.isdigit() and _PLAIN_NUMBER.fullmatch(digits) is None:
+                self.odd = True
+            return _number(digits), stop
         if kind == "ref":
             return Ref(int(match[_REF + 1]), int(match[_REF + 2])), stop
         if kind == "open":
@@ -223,6 +232,7 @@ class Reader:
                     # A key without a value at the end counts as null, as the readers take it.
                     found.stop = position
                     found.setdefault(str(key), None)
+                    self.odd = True
                     return found, position
                 raise PdfSyntaxError(f"a dictionary is closed as a list at {position}")
             text = str(key)

@@ -37,7 +37,8 @@ class Section:
 
     `start` is where it stands, `stop` where its trailer (or stream) ends, `moved` whether it was not exactly where
     it was said to be. `hidden` is the stream of a hybrid file. `rebuilt` marks a table that we had to make ourselves,
-    `doubled` one with two rows for one object, of which programs take the first or the last.
+    `doubled` one with two rows for one object, of which programs take the first or the last, `odd` one whose trailer or
+    stream is written as no writer should.
     """
 
     start: int
@@ -49,6 +50,7 @@ class Section:
     hidden: Section | None = None
     rebuilt: bool = False
     doubled: bool = False
+    odd: bool = False
 
     def find(self, number: int) -> Entry | None:
         """Return what this table says of object `number`; None if it says nothing."""
@@ -307,10 +309,11 @@ def _read_table(data: bytes, start: int, limit: int) -> Section:
     position = skip_white(data, position)
     if not data.startswith(b"trailer", position):
         raise PdfSyntaxError(f"the table at {start} has no trailer")
-    trailer, stop = Reader(data, limit).value(position + 7)
+    reader = Reader(data, limit)
+    trailer, stop = reader.value(position + 7)
     if not isinstance(trailer, Dictionary):
         raise PdfSyntaxError(f"the trailer at {position} is no dictionary")
-    return Section(start, stop, trailer, rows, doubled=_overlap(spans))
+    return Section(start, stop, trailer, rows, doubled=_overlap(spans), odd=reader.odd)
 
 
 def _overlap(spans: list[tuple[int, int]]) -> bool:
@@ -359,7 +362,21 @@ def _read_stream(data: bytes, header: re.Match[bytes], limit: int, budget: Budge
     read = stream_rows(stream, budget)
     rows = MadeRows(dict(_entries(read))) if len(read.ranges) > _FEW else read
     doubled = _overlap([(first, count) for first, count, _ in read.ranges])
-    return Section(header.start(), stop, head, rows, owner=int(header[1]), doubled=doubled)
+    odd = reader.odd or not _describes_itself(stream, read)
+    return Section(header.start(), stop, head, rows, owner=int(header[1]), doubled=doubled, odd=odd)
+
+
+def _describes_itself(stream: Stream, rows: StreamRows) -> bool:
+    """Say whether a cross-reference stream has three widths, whole ranges, and as many rows as these ask for."""
+    widths, index = stream.head.get("W"), stream.head.get("Index")
+    listed = index if isinstance(index, list) else [0, stream.head.get("Size")] if index is None else [None]
+    whole = [one for one in listed if isinstance(one, int) and not isinstance(one, bool)]
+    if not isinstance(widths, list) or len(widths) != 3 or len(whole) != len(listed) or len(whole) % 2:
+        return False
+    if not any(widths):
+        # An update without objects: no rows, or one of no width for the free object at the head.
+        return not stream.raw and whole in ([], [0, 0], [0, 1])
+    return sum(whole[1::2]) * sum(rows.widths) == len(rows.data)
 
 
 def _entries(rows: TableRows | StreamRows) -> Iterator[tuple[int, Entry]]:

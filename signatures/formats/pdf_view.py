@@ -212,13 +212,14 @@ class View:
             short = isinstance(length, int) and stop + length > self.end
             stream = reader.stream(value, stop, length if isinstance(length, int) else None)
             if stream is not None:
+                reader.odd = reader.odd or not isinstance(length, int) or length < 0
                 value, stop = stream
                 value.owner = Ref(number, int(header[2]))
             else:
                 cacheable = -1
         if file.decryptor is not None and number != self._encrypt_number:
             value = file.decryptor.clear(value, Ref(number, int(header[2])))
-        placed = Placed(number, int(header[2]), value, header.start(1), stop)
+        placed = Placed(number, int(header[2]), value, header.start(1), stop, reader.odd)
         if not short:
             file.objects[(header.start(1), cacheable)] = placed
         return placed
@@ -283,8 +284,9 @@ class View:
         known = self.file.objects.get(key)
         if known is None:
             self.file.count_read()
-            value, _ = Reader(data).value(first + pairs[index][1])
-            known = Placed(number, 0, value, -1, -1)
+            reader = Reader(data)
+            value, _ = reader.value(first + pairs[index][1])
+            known = Placed(number, 0, value, -1, -1, reader.odd)
             self.file.objects[key] = known
         return known
 

@@ -1,0 +1,166 @@
+"""
+Says whether what an update wrote is written so plainly that every program reads in it what we read.
+
+Programs forgive many slips of the pen, each its own, and where they give up they make a table of contents themselves by
+looking for objects anywhere, in the data of others too. A lawful writer slips seldom after a signature; whoever forges
+lives on it. So an update that is oddly written is in doubt, whatever it seems to say.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections.abc import Iterator
+
+from signatures.formats.pdf_filters import Budget
+from signatures.formats.pdf_objects import GAP, Dictionary, Name, Ref, Stream, Value
+from signatures.formats.pdf_tables import Section
+from signatures.formats.pdf_view import View
+
+_LINE_END = rb"(?:\r\n|\n|\r)"
+_WORD_XREF = re.compile(rb"xref[\t ]*" + _LINE_END)
+_HEAD = re.compile(rb"(\d{1,10}) (\d{1,10})[\t ]*" + _LINE_END)
+_ROWS = re.compile(rb"(?:\d{10} \d{5} [nf](?: \n|\r\n| \r))*+")
+_TRAILER = re.compile(rb"[\x00\t\n\x0c\r ]*trailer")
+_HEADER_WORD = re.compile(rb"(?<![A-Za-z])obj(?![A-Za-z])")
+_HEADER_BEFORE = re.compile(rb"(?<![0-9])(\d{1,10})" + GAP + rb"\d{1,5}(?:" + GAP + rb")?\Z")
+_TRAILER_WORD = re.compile(rb"trailer[\x00\t\n\x0c\r ]*<<")
+_HEADER_ROOM = 200
+# So much is unpacked at a time to see whether it ends.
+_PIECE = 1 << 20
+# A table may be said to be where the white space before it begins.
+_WHITE = b"\x00\t\n\x0c\r "
+_PARAMETERS = frozenset({"Predictor", "Columns", "Colors", "BitsPerComponent"})
+
+
+def odd_table(view: View, section: Section) -> str:
+    """Say what is odd about a table and its trailer, "" for a plain one (ISO 32000-1, 7.5.4, 7.5.5 and 7.5.8)."""
+    trailer = section.trailer
+    if section.odd:
+        return "its rows or its description"
+    if section.owner is None and not _is_plain_table(view.file.data, section):
+        return "its rows"
+    root = trailer.get("Root")
+    if not isinstance(root, Ref):
+        return "it names no catalogue"
+    entry = view.locate(root.number)
+    if entry is not None and root.generation != (entry.detail if entry.kind == "n" else 0):
+        return "another generation of the catalogue"
+    for key in ("Size", "Prev", "XRefStm"):
+        value = trailer.get(key)
+        if (value is not None or key == "Size") and (not _is_whole(value)):
+            return f"/{key}"
+    return odd_table(view, section.hidden) if section.hidden is not None and section.hidden.odd else ""
+
+
+def _is_whole(value: Value) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _is_plain_table(data: bytes, section: Section) -> bool:
+    word = _WORD_XREF.match(data, section.start)
+    if word is None:
+        return False
+    position = word.end()
+    while (head := _HEAD.match(data, position)) is not None:
+        rows = _ROWS.match(data, head.end())
+        if rows is None or rows.end() - rows.start() != 20 * int(head[2]):
+            return False
+        if int(head[1]) == 1 and data.startswith(b"0000000000 65535 f", head.end()):
+            # The rows count from nought though they say from one: some programs know that slip, others do not.
+            return False
+        position = rows.end()
+    return _TRAILER.match(data, position) is not None
+
+
+def is_plain_plumbing(view: View, stream: Stream) -> bool:
+    """Say whether a stream of objects is packed as every program unpacks it: not at all, or deflated, whole."""
+    head = stream.head
+    filters, parameters = head.get("Filter"), head.get("DecodeParms")
+    if isinstance(filters, list) and len(filters) == 1:
+        filters = filters[0]
+        parameters = parameters[0] if isinstance(parameters, list) and len(parameters) == 1 else parameters
+    if any(head.get(key) is not None for key in ("F", "FFilter", "FDecodeParms", "DP")):
+        return False
+    if filters is None:
+        return parameters is None
+    if not isinstance(filters, Name) or filters != "FlateDecode":
+        return False
+    if isinstance(parameters, Dictionary):
+        if not all(key in _PARAMETERS and _is_whole(value) for key, value in parameters.items()):
+            return False
+    elif parameters is not None:
+        return False
+    decryptor = view.file.decryptor
+    try:
+        return _is_whole_deflate(stream.raw if decryptor is None else decryptor.stream_bytes(stream), view.file.budget)
+    except (zlib.error, ValueError):
+        return False
+
+
+def _is_whole_deflate(raw: bytes, budget: Budget) -> bool:
+    """Say whether deflated bytes come to their end, within `budget`; zlib.error where they are broken."""
+    engine = zlib.decompressobj()
+    rest = raw
+    while not engine.eof:
+        made = engine.decompress(rest, _PIECE)
+        rest = engine.unconsumed_tail
+        budget.spend(len(made))
+        if not made and not rest and not engine.eof:
+            return False
+    return True
+
+
+def hidden_objects(view: View, sections: tuple[Section, ...], begin: int, end: int) -> bool:
+    """
+    Say whether, from `begin` to `end`, something looks like an object or a trailer that none of `sections` names there.
+
+    It lies in the data of another object, in a text or a comment: who makes a table of contents by looking takes it.
+    """
+    data = view.file.data
+    spans = [(one.start, one.stop) for section in sections for one in (section, section.hidden) if one is not None]
+    starts = {start for start, _ in spans}
+    for match in _TRAILER_WORD.finditer(data, begin, end):
+        if not any(start <= match.start() < stop for start, stop in spans):
+            return True
+    for number, start in _headers(data, begin, end):
+        if start in starts:
+            continue
+        entries = (section.find(number) for section in sections)
+        if not any(
+            entry is not None
+            and entry.kind == "n"
+            and entry.place <= start
+            and not data[entry.place : start].strip(_WHITE)
+            for entry in entries
+        ):
+            return True
+    return False
+
+
+def found_otherwise(view: View) -> bool:
+    """
+    Say whether a program that makes its own table of contents by looking finds another object than the tables name.
+
+    It takes the last of each number: one that lies behind the live one, or is free, or is packed away since.
+    """
+    data = view.file.data
+    spans = [(one.start, one.stop) for section in view.sections for one in (section, section.hidden) if one is not None]
+    starts = {start for start, _ in spans}
+    for match in _TRAILER_WORD.finditer(data, 0, view.end):
+        if not any(start <= match.start() < stop for start, stop in spans):
+            return True
+    for number, start in _headers(data, 0, view.end):
+        entry = view.locate(number)
+        if start in starts or (entry is not None and entry.kind == "n" and start <= entry.place + _HEADER_ROOM // 8):
+            continue
+        return True
+    return False
+
+
+def _headers(data: bytes, begin: int, end: int) -> Iterator[tuple[int, int]]:
+    """Yield number and place of everything that looks like the header of an object."""
+    for match in _HEADER_WORD.finditer(data, begin, end):
+        header = _HEADER_BEFORE.search(data, max(begin, match.start() - _HEADER_ROOM), match.start())
+        if header is not None:
+            yield int(header[1]), header.start(1)
