@@ -115,7 +115,7 @@ def read_signed_data(data: bytes) -> SignedData:
     if kind != SIGNED_DATA:
         raise NotSignedData("CMS_NOT_SIGNED_DATA", OTHERS.get(kind, kind))
     try:
-        body = outer.parts(2, 2)[1].expect(0xA0).first()
+        (body,) = outer.parts(2, 2)[1].expect(0xA0).parts(1, 1)
         return _signed_data(body, outer, data)
     except asn1.Asn1Error as cause:
         raise NotSignedData("CMS_UNREADABLE", f"not a SignedData: {cause}") from cause
@@ -133,6 +133,9 @@ def _signed_data(body: asn1.Element, outer: asn1.Element, data: bytes) -> Signed
     crls: list[bytes] = []
     ocsps: list[bytes] = []
     signers: asn1.Element | None = None
+    if [part.tag for part in rest] != [tag for tag in (0xA0, 0xA1, asn1.SET) if any(part.tag == tag for part in rest)]:
+        # RFC 5652, 5.1: each once and in this order. Of two rows of signers one program takes the first, one the last.
+        raise asn1.Asn1Error("parts that are unknown, repeated or out of order")
     for part in rest:
         if part.tag == 0xA0:
             for one in _some(part, MAX_PAPERS):

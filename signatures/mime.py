@@ -174,8 +174,9 @@ def _two_readings(entity: Entity, kinds: list[str]) -> str:
     """Say which content fields programs understand differently: the first or the last of two, a decoded multipart."""
     if len(kinds) > 1:
         return "two Content-Type fields"
+    # A parameter may also come in pieces or with its charset (RFC 2231, 3 and 4); who knows that, takes the other one.
     names = re.findall(
-        r";\s*(boundary|protocol|smime-type)\s*=", _QUOTED.sub('""', kinds[0][:MAX_PARAMETER_BYTES]), re.I
+        r";\s*(boundary|protocol|smime-type)(?:\*[0-9]*)*\s*=", _QUOTED.sub('""', kinds[0][:MAX_PARAMETER_BYTES]), re.I
     )
     if len({name.lower() for name in names}) != len(names):
         return "a parameter of Content-Type stands twice"

@@ -9,7 +9,7 @@ from datetime import datetime
 from lxml import etree
 
 from signatures.algorithms import Disagreement, Unsupported, digest
-from signatures.certificates import signer_of
+from signatures.certificates import parse_all, same_name, signer_of
 from signatures.chain import judge_chain
 from signatures.evidence import Material
 from signatures.question import Question
@@ -188,7 +188,7 @@ def _certificate_of(signature: XmlSignature, qualities: Qualities) -> tuple[byte
     for certificate in named:
         try:
             if value_holds(certificate, signature.scheme, signature.value, message):
-                return certificate, []
+                return certificate, [] if bound is not None else _other_holders(certificate, candidates)
         except (Unsupported, Disagreement) as cause:
             refusals.append(str(cause))
             continue
@@ -203,6 +203,16 @@ def _certificate_of(signature: XmlSignature, qualities: Qualities) -> tuple[byte
     return named[refusals.index("")], [
         failed("XML_VALUE_WRONG", "under the signer's certificate", "SIG_CRYPTO_FAILURE")
     ]
+
+
+def _other_holders(certificate: bytes, candidates: Sequence[bytes]) -> list[Problem]:
+    """Doubt who signed if a certificate of somebody else for the same key lies there, and the signer bound none."""
+    own = parse_all((certificate,))
+    for one in parse_all(tuple(candidates)):
+        if own and one.spki == own[0].spki and not same_name(one.subject, own[0].subject):
+            detail = "two holders of one key"
+            return [undecided("XML_CERTIFICATE_NOT_BOUND", detail, "NO_SIGNING_CERTIFICATE_FOUND")]
+    return []
 
 
 def _judge_tokens(signature: XmlSignature, qualities: Qualities, question: Question) -> list[TimestampJudgement]:

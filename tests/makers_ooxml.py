@@ -44,10 +44,20 @@ def a_signer(name: str = "Sở Nội vụ", kind: str = "rsa") -> tuple[bytes, K
     return _made_signer(name, kind)
 
 
+def another_holder(name: str = "Kẻ khác", of: str = "Sở Nội vụ") -> bytes:
+    """Return a certificate (DER) that calls the key of signer `of` somebody else's."""
+    key = a_signer(of)[1]
+    return _certificate(name, key)
+
+
 @cache
 def _made_signer(name: str, kind: str) -> tuple[bytes, Key]:
     key: Key
     key = rsa.generate_private_key(65537, 2048) if kind == "rsa" else ec.generate_private_key(ec.SECP256R1())
+    return _certificate(name, key), key
+
+
+def _certificate(name: str, key: Key) -> bytes:
     subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
     certificate = (
         x509.CertificateBuilder()
@@ -59,7 +69,7 @@ def _made_signer(name: str, kind: str) -> tuple[bytes, Key]:
         .not_valid_after(NOW + timedelta(days=3650))
         .sign(key, hashes.SHA256())
     )
-    return certificate.public_bytes(serialization.Encoding.DER), key
+    return certificate.public_bytes(serialization.Encoding.DER)
 
 
 def relationships(*lines: tuple[str, str, str] | tuple[str, str, str, str]) -> bytes:

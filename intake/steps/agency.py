@@ -30,6 +30,14 @@ OTHER_PROVINCES = frozenset(
     )
 )
 _PROVINCE_OF = re.compile(r"\b(?:tinh|thanh pho|tp) ((?:\w+ ){0,3}\w+)$")
+# What every agency, or every province, has one of: without its owner's name this names nobody. Else a person of the
+# inspectors of one department would be taken for the province's Inspectorate.
+_NOBODYS_OWN = frozenset(
+    (
+        *("ban quan ly", "ban quan ly du an", "chi cuc", "hoi dong nhan dan", "phong", "so", "thanh tra", "trung tam"),
+        *("uy ban nhan dan", "van phong", "van phong hoi dong nhan dan", "van phong uy ban nhan dan"),
+    )
+)
 EXPANSIONS = (
     (r"\bubnd\b", "uy ban nhan dan"),
     (r"\btp\b", "thanh pho"),
@@ -63,7 +71,7 @@ def agency_key(name: str) -> str:
     for words in PROVINCE_WORDS:
         shorter = " ".join(key.replace(words, " ").split())
         # A name that is nothing but the province's stays: the People's Committee of the province is a name too.
-        if shorter and shorter != key:
+        if shorter and shorter != key and shorter not in _NOBODYS_OWN:
             key = shorter
     return key
 

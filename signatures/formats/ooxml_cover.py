@@ -161,6 +161,7 @@ def cover(package: Package, signatures: Signatures, signed: Signed) -> Cover:
     walk.follow("/")
     walk.note_orphans()
     walk.note_bound_data()
+    walk.note_data_sources()
     return Cover(tuple(dict.fromkeys(walk.gaps)), tuple(dict.fromkeys(walk.remarks)))
 
 
@@ -265,6 +266,14 @@ class _Walk:
                 self.gaps.append(f"{name} shows data that is not signed")
             for field in fields_over_other_files(octets):
                 self.remarks.append(Reason("OOXML_EXTERNAL_CONTENT", f"field {field} in {name}"))
+
+    def note_data_sources(self) -> None:
+        """Tell of a workbook's cells that are filled from databases, from the web or by other programs (DDE)."""
+        for name in self._package.names:
+            content_type = self._package.content_type(name)
+            linked = content_type == _SHEET + "externalLink+xml" and b"ddeLink" in self._package.read(name)
+            if linked or content_type == _SHEET + "connections+xml":
+                self.remarks.append(Reason("OOXML_EXTERNAL_CONTENT", name))
 
     def _tolerated(self, source: str, one: Relationship) -> bool:
         """

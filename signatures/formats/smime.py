@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
@@ -30,6 +31,9 @@ MAX_CONTENTS = 200
 
 # "This is a cryptographically signed message in MIME format." and the like are a line or two.
 MAX_NOTICE_BYTES = 300
+
+# Header fields after a line that is none, delimiters that only begin like the right one, files set in plain text.
+_READ_BY_SOME = re.compile(rb"^(?:--|[!-9;-~]+[ \t]*:|=ybegin |begin(?:-base64)? [0-7]{3,4} )", re.MULTILINE)
 
 _DETACHED_TYPES = frozenset({"application/pkcs7-signature", "application/x-pkcs7-signature"})
 _OPAQUE_TYPES = frozenset({"application/pkcs7-mime", "application/x-pkcs7-mime"})
@@ -127,10 +131,13 @@ def _says_something(beside: bytes) -> bool:
     """
     Whether the text outside all parts of a multipart says more than that the mail is one of several parts.
 
-    Programs hide that text, but not all do. What they write there themselves speaks of MIME, in whatever language.
+    Programs hide that text, but not all do. What they write there themselves speaks of MIME, in whatever language, and
+    has no line that another program takes for a header field, a delimiter or a file.
     """
     text = beside.strip()
-    return bool(text) and (len(text) > MAX_NOTICE_BYTES or b"MIME" not in text.upper())
+    if not text:
+        return False
+    return len(text) > MAX_NOTICE_BYTES or b"MIME" not in text.upper() or _READ_BY_SOME.search(text) is not None
 
 
 def _is_opaque(entity: Entity) -> bool:
@@ -334,11 +341,10 @@ def _contents(root: Entity, state: _State) -> Iterator[FileReport]:
     """
     Yield the reports of the documents inside: attachments and forwarded mails, also those inside opaque signatures.
 
-    A `.p7s` attachment is held against the attachment named like it; what is neither a document nor signed (pictures,
-    plain text) is left out, because nothing could be said of it.
+    A `.p7s` attachment is held against the attachment named like it, if there is but one; what is neither a document
+    nor signed (pictures, plain text) is left out, because nothing could be said of it.
     """
     leaves = [one for tree in (root, *state.inner) for one in tree.walk() if not one.parts]
-    by_name = {one.file_name: one for one in leaves if one.file_name}
     count = 0
     for leaf in leaves:
         lowered = leaf.file_name.lower()
@@ -348,13 +354,19 @@ def _contents(root: Entity, state: _State) -> Iterator[FileReport]:
         count += 1
         if count > MAX_CONTENTS:
             return
-        beside = by_name.get(leaf.file_name[:-4]) if lowered.endswith(".p7s") else None
+        beside = _named(leaf.file_name[:-4], leaves) if lowered.endswith(".p7s") else None
         inner = Document(
             leaf.file_name or ("forwarded.eml" if leaf.content_type == "message/rfc822" else "unnamed"),
             leaf.content(),
-            None if beside is None else beside.content(),
-            "" if beside is None else beside.file_name,
+            beside,
+            "" if beside is None else leaf.file_name[:-4],
         )
         report = verify.inspect(inner, state.question)
         if report.format != "other" or report.verdict is not Verdict.UNSIGNED:
             yield report
+
+
+def _named(name: str, leaves: list[Entity]) -> bytes | None:
+    """Return the content of the file called so; None if there is none, or two that differ: signed would seem either."""
+    found = {one.content() for one in leaves if name and one.file_name == name}
+    return found.pop() if len(found) == 1 else None

@@ -20,7 +20,8 @@ def against_sender(root: Entity, finding: SignatureFinding) -> tuple[list[Reason
     From must be one field with one address, and that address the signer's. Sender, where there is one, and an
     address hidden in the display name must not name somebody else. Source: RFC 8550, 3.
     """
-    senders = root.all("from")
+    # A name with other signs in it is none to us, and to programs that pass over such signs it is From.
+    senders = [one.value for one in root.fields if _visible(one.name) == "from"]
     if not senders and not any(one.name in _MAIL_FIELDS for one in root.fields):
         # Not a mail but a signed part saved by itself: there is no sender to hold the signer against.
         return [], False
@@ -76,6 +77,10 @@ def protected_fields(signed: bytes, root: Entity) -> list[Reason]:
         if len(own) > 1 or not same:
             found.append(Reason("PROTECTED_HEADER_DIFFERS", name))
     return found
+
+
+def _visible(name: str) -> str:
+    return re.sub(r"[^!-~]", "", name)
 
 
 def _comparable(address: str) -> str:

@@ -7,15 +7,16 @@ program to. Everything is computed from fixed seeds, so the files come out the s
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from cryptography.hazmat.primitives.asymmetric import ec, padding
 
 from signatures import algorithms
-from signatures.asn1 import encode_oid, tlv
+from signatures.asn1 import encode_oid, read, tlv
 from tests.makers_cms import (
     BODY,
     DIGESTS,
@@ -655,10 +656,42 @@ CMS_CASES: tuple[Case, ...] = (
         "unsupported",
         "CMS_ENCRYPTED",
     ),
+    *(
+        Case(f"{name}.p7s", make, "unreadable", "CMS_UNREADABLE", None, CONTENT)
+        for name, make in (
+            ("signers-in-two-rows-other-first", lambda: _signers_twice(other_first=True)),
+            ("signers-in-two-rows-other-last", lambda: _signers_twice(other_first=False)),
+            (
+                "part-that-nobody-knows",
+                lambda: _put_together([*_taken_apart(detached(office().lan, CONTENT)), b"\xa5\0"]),
+            ),
+            (
+                "more-than-one-message-inside",
+                lambda: _put_together(_taken_apart(detached(office().lan, CONTENT)), behind=b"\5\0"),
+            ),
+        )
+    ),
     Case("not-a-signature.p7s", lambda: b"this is not a signature", "unreadable", "NOT_WHAT_IT_CLAIMS", None, CONTENT),
     Case("cut-off.p7s", lambda: detached(office().lan, CONTENT)[:400], "unreadable", beside=CONTENT),
     Case("base64.p7s", lambda: base64_lines(detached(office().lan, CONTENT)), "passed", beside=CONTENT),
 )
+
+
+def _taken_apart(message: bytes) -> list[bytes]:
+    """The parts of the SignedData in a message."""
+    return [part.raw for part in read(message).parts()[1].first().parts()]
+
+
+def _put_together(parts: Sequence[bytes], *, behind: bytes = b"") -> bytes:
+    """A message of such parts; `behind` follows the SignedData inside its wrapping."""
+    return seq(encode_oid("1.2.840.113549.1.7.2"), tlv(0xA0, seq(*parts) + behind))
+
+
+def _signers_twice(*, other_first: bool) -> bytes:
+    """A second row of signers, of whom the office knows nothing: programs show the one or the other."""
+    parts = _taken_apart(detached(office().lan, CONTENT))
+    other = _taken_apart(detached(office().minh, OTHER))[-1]
+    return _put_together([*parts[:-1], other, parts[-1]] if other_first else [*parts, other])
 
 
 def _attributes_as_content() -> bytes:
@@ -888,6 +921,42 @@ MAIL_CASES: tuple[Case, ...] = (
     replace(
         _doubtful(b"MIME-Version: 1.0", b"MIME-Version: 1.0\r\nContent-Transfer-Encoding: base64"),
         name="multipart-encoded.eml",
+    ),
+    replace(
+        _doubtful(b'boundary="=_signed"', b"boundary=\"=_signed\"; boundary*=utf-8''_khac"),
+        name="boundary-again-with-charset.eml",
+    ),
+    replace(
+        _doubtful(b'boundary="=_signed"', b'boundary*0="_khac"; boundary="=_signed"'),
+        name="boundary-again-in-pieces.eml",
+    ),
+    # Text outside the parts that speaks of MIME, and yet is more than a notice.
+    *(
+        Case(
+            f"{name}.eml",
+            partial(_beside, **where),
+            "indeterminate",
+            "PARTIALLY_SIGNED",
+            "SIG_CONSTRAINTS_FAILURE",
+        )
+        for name, where in (
+            (
+                "part-under-a-longer-delimiter",
+                {"before": b"--=_signedX\r\nContent-Type: text/plain\r\n\r\n99 MIME\r\n\r\n"},
+            ),
+            ("part-after-the-last-delimiter", {"after": b"--=_khac\r\n\r\n99 MIME\r\n--=_khac--\r\n"}),
+            ("file-in-plain-text", {"after": b"MIME\r\nbegin 644 phieu.txt\r\n#0V%T\r\n`\r\nend\r\n"}),
+            (
+                "header-goes-on-after-a-broken-line",
+                {"before": b"MIME\r\nFrom: giamdoc@example.vn\r\nSubject: 99\r\n\r\n"},
+            ),
+        )
+    ),
+    Case(
+        "from-again-with-zero-octet.eml",
+        lambda: b"From\0: giamdoc@example.vn\r\n" + _mail(),
+        "indeterminate",
+        "SENDER_UNCLEAR",
     ),
     # Header fields that were signed, against those that a program shows.
     Case("protected-header.eml", lambda: _mail(_PROTECTED), "passed"),

@@ -21,7 +21,7 @@ from intake.demo.xml_signing import (
     signature_xml,
     signed_info,
 )
-from tests.makers_ooxml import NOW, a_signer, time_stamp
+from tests.makers_ooxml import NOW, a_signer, another_holder, time_stamp
 
 FOLDER = Path(__file__).parent / "xml"
 # What is larger than this does not belong into a repository.
@@ -125,6 +125,12 @@ def _swap_certificate(text: str) -> str:
     return text.replace(own, other)
 
 
+def _two_holders() -> str:
+    """A second certificate names somebody else as holder of the signing key, and the signer bound neither."""
+    other = base64.b64encode(another_holder()).decode()
+    return signed(xades=False).replace("</X509Data>", f"<X509Certificate>{other}</X509Certificate></X509Data>")
+
+
 FORGED = TEXT.replace("95,2", "99,9")
 
 
@@ -221,6 +227,7 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "key-value-only": (lambda: custom([reference("", c14n("<goi/>"), "sha256", transforms=transform(ENVELOPED))], around="<goi>{}</goi>", certificates=False), "indeterminate"),
     "hmac": (lambda: re.sub(r'(<SignatureMethod Algorithm=")[^"]*', r"\1http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", signed()), "unsupported"),
     "hmac-truncated": (_short_hmac, "unsupported"),
+    "two-holders-of-one-key-unbound": (_two_holders, "indeterminate"),
     "digest-md5": (lambda: signed(xades=False).replace("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#md5"), "unsupported"),
     # Cost.
     "thousands-of-references": (_many_references, "indeterminate"),

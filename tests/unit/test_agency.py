@@ -160,6 +160,30 @@ def test_a_seat_elsewhere_takes_no_agency_of_ours_away() -> None:
     assert match_signer(signer, ROSTER) is not None
 
 
+@pytest.mark.parametrize(
+    ("name", "unit"),
+    [
+        ("Thanh tra tỉnh Bình Thuận", "Thanh tra"),
+        ("Văn phòng Ủy ban nhân dân tỉnh Bình Thuận", "Văn phòng"),
+        ("Văn phòng UBND tỉnh Bình Thuận", "Văn phòng UBND"),
+        ("UBND tỉnh Bình Thuận", "Ủy ban nhân dân"),
+    ],
+)
+def test_an_office_that_every_agency_has_is_not_the_provinces_own(name: str, unit: str) -> None:
+    """A person of a department's inspectors is not the province's Inspectorate, however the roster writes its name."""
+    from dataclasses import replace
+
+    province = replace(SNV, id="tinh", name=name, aliases=(), mailboxes=(), organ_ids=())
+    signer = Signer(common_name="Nguyễn Văn A", organizational_units=("Sở Xây dựng", unit))
+
+    match = match_signer(signer, Roster((province, *ROSTER.agencies)))
+
+    assert match is not None
+    assert match.agency_id == "sxd"
+    assert match_signer(Signer(common_name=name.upper()), Roster((province,))) is not None
+    assert agency_key(name.removesuffix(" Bình Thuận")) == agency_key(name)
+
+
 def test_a_name_that_two_agencies_share_without_marks_names_neither() -> None:
     """Without its marks a name may be another's; only a pin tells them apart."""
     from dataclasses import replace

@@ -18,10 +18,12 @@ from tests.makers_ooxml import (
     LATER,
     NOW,
     PACKAGE_RELS,
+    SHEET_TYPE,
     codes,
     integrity,
     packed,
     replaced,
+    sheet_parts,
     signed,
     slide_parts,
     time_stamp,
@@ -232,6 +234,18 @@ def test_a_text_that_fetches_words_from_another_file_is_told() -> None:
     """The path stands in the text and in no relationship; what it leads to, nobody signed."""
     report = integrity((FOLDER / "lawful" / "signed-field-over-another-file.docx").read_bytes())
     assert any("INCLUDETEXT" in one.detail for one in report.signatures[0].reasons)
+
+
+@pytest.mark.parametrize(
+    ("kind", "octets"), [("externalLink", b"<x:externalLink><x:ddeLink/></x:externalLink>"), ("connections", b"<c/>")]
+)
+def test_a_workbook_that_is_filled_from_elsewhere_is_told(kind: str, octets: bytes) -> None:
+    """Other programs and databases fill its cells when it is opened, and no relationship names them."""
+    parts = with_relationship(sheet_parts(), "xl/_rels/workbook.xml.rels", kind, f"{kind}.xml")
+    parts = with_type({**parts, f"xl/{kind}.xml": octets}, f"/xl/{kind}.xml", f"{SHEET_TYPE}{kind}+xml")
+    report = integrity(packed(signed(parts)), "phieu.xlsx")
+    assert report.verdict is Verdict.PASSED
+    assert "OOXML_EXTERNAL_CONTENT" in codes(report)
 
 
 VBA = "http://schemas.microsoft.com/office/2006/relationships/"

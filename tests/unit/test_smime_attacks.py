@@ -8,7 +8,7 @@ from signatures.question import Document, Question
 from signatures.report import Covers, FileReport
 from signatures.verify import inspect
 from tests.assets.make_cms import HERE, MAIL_CASES, Case
-from tests.makers_cms import BODY, NOW
+from tests.makers_cms import BODY, NOW, base64_lines, detached, header, mixed, office
 
 
 def judge(case: Case) -> FileReport:
@@ -65,3 +65,22 @@ def test_each_level_of_a_nested_mail_is_judged() -> None:
     """Outer and inner signature both stand in the report, each with its own signer."""
     names = [one.signer.common_name for one in judge(named("nested.eml")).signatures if one.signer]
     assert names == ["Nguyễn Thị Lan", "Trần Văn Minh"]
+
+
+def test_a_signature_file_beside_two_files_of_its_name_signs_neither() -> None:
+    """A reader who sees one name twice cannot tell which was signed; the same bytes twice are one file."""
+    signature = _attached("phieu.txt.p7s", detached(office().lan, b"95,2"))
+    signed, other = _attached("phieu.txt", b"95,2"), _attached("phieu.txt", b"99,9")
+    question = Question(at=NOW, at_is_proof=True, integrity_only=True)
+    answers = [
+        [one.verdict.value for one in inspect(Document("thu.eml", header() + mixed(*parts)), question).contents]
+        for parts in ((other, signed, signature), (signed, signed, signature))
+    ]
+    assert answers == [["indeterminate"], ["passed"]]
+
+
+def _attached(name: str, octets: bytes) -> bytes:
+    return (
+        f'Content-Type: application/octet-stream; name="{name}"\r\nContent-Transfer-Encoding: base64\r\n\r\n'.encode()
+        + base64_lines(octets)
+    )
