@@ -48,8 +48,8 @@ def measure() -> list[Figure]:
     """
     File forms of many agencies, and verify the same forms alone.
 
-    As Decree 30/2020 (articles 13.7, 14.3, 17.2) has them: the leader signs, then the seal shows itself; then forms with
-    the seal alone, which cost the least to verify, and the same with photographs in them.
+    As Decree 30/2020 (articles 13.7, 14.3, 17.2) has them: the leader signs, then the seal shows itself; then forms
+    with the seal alone, which cost the least to verify, and the same with photographs in them.
     """
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(50))
     names = [f"Sở Thử nghiệm số {number}" for number in range(1, AGENCIES + 1)]

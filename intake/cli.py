@@ -80,6 +80,7 @@ def run(arguments: list[str]) -> int:
 
     No traceback reaches an operator without --debug (or INTAKE_DEBUG=1).
     """
+    out = sys.stdout
     debug = "--debug" in arguments or os.environ.get("INTAKE_DEBUG") == "1"
     try:
         outcome: Any = cli.main(args=arguments, prog_name="intake", standalone_mode=False)
@@ -91,9 +92,13 @@ def run(arguments: list[str]) -> int:
     except (click.Abort, KeyboardInterrupt):
         click.echo("Đã dừng. / Stopped.", err=True)
         return 130
-    except BrokenPipeError:
-        # The reader of our output went away (`intake log | head`): nothing is wrong with the answer.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except SystemExit:
+        # The reader of our output went away (`intake log | head`): nothing is wrong with the answer, though click ends
+        # with 1, which means "no" here. That it was a broken pipe shows in the output, which click has wrapped.
+        if sys.stdout is out:
+            raise
+        sys.stdout = out
+        os.dup2(os.open(os.devnull, os.O_WRONLY), out.fileno())
         return 0
     except Exception as error:  # The face of the program: trouble is said in words, a bug names itself.
         if debug:

@@ -9,6 +9,7 @@ other.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
@@ -24,7 +25,7 @@ from intake.filing import (
     sender_and_signers,
     shelved_outcome,
 )
-from intake.line import Line, Malware
+from intake.line import Begun, Line, Malware
 from intake.office import Office, Rulebook
 from intake.ports import CarryResult, Courier, Source, SourceError
 from intake.rejudging import ask_recalls_again, judge_again, take_earlier_moments
@@ -233,7 +234,9 @@ def _file_first(office: Office, line: Line, book: Rulebook) -> Delivery:
             why = Why(f"EXAMINATION_{failure.code}", failure.detail)
         else:
             try:
-                return file(office, book, delivery, examination)
+                with ExitStack() as turn:
+                    _wait_for_turn(office, begun, turn)
+                    return _judge_and_file(office, book, delivery, examination)
             except OfficeError:
                 # The attempt stays counted: should it be this delivery that no store takes, its turn passes to others.
                 raise
@@ -243,17 +246,21 @@ def _file_first(office: Office, line: Line, book: Rulebook) -> Delivery:
         return delivery if begun.attempt < cap else _shelve(office, book, delivery, why)
 
 
-def file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:
+def _wait_for_turn(office: Office, begun: Begun, turn: ExitStack) -> None:
     """
-    Judge an examined delivery and file the outcome with its letter, in one transaction.
+    Become the one who judges, until `turn` ends: of two copies that arrive together the second must see the first.
 
-    One judges at a time on all machines: of two copies that arrive together the second must see the first.
+    One judges at a time on all machines. Another judge that does not end is nothing that this delivery has done.
     """
-    with office.ledger.judging():
-        return _judge_and_file(office, book, delivery, examination)
+    try:
+        turn.enter_context(office.ledger.judging())
+    except OfficeError:
+        begun.forgive()
+        raise
 
 
 def _judge_and_file(office: Office, book: Rulebook, delivery: Delivery, examination: Examination) -> Delivery:
+    """Judge an examined delivery and file the outcome with its letter, in one transaction."""
     campaign = book.file.campaign
     recognition = sender_and_signers(book, examination, office.settings.office.agency)
     timing = judge_delivery(

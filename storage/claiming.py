@@ -103,13 +103,15 @@ class Claims:
 
         Among threads a lock, on PostgreSQL also an advisory one among all machines (its documentation, 13.3.5), which
         vanishes with the process. Only filing takes it; receiving, letters and a person's acts never wait for it.
+
+        Raises DatabaseError when another judge does not end in time (lock_timeout). A judge that is stopped midway
+        loses the lock as any idle transaction is cut: it must not keep all others from judging for ever.
         """
         with self._judging:
             if self._database.is_sqlite:
                 yield
                 return
             with self._database.reading() as connection, connection.begin():
-                connection.execute(text("SET LOCAL idle_in_transaction_session_timeout = 0"))
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": JUDGING_KEY})
                 yield
 

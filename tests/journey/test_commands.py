@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -466,3 +468,14 @@ def test_every_command_of_the_table_can_be_imported_and_has_help(call: Callable[
         status, out, _ = call(name, "--help")
         assert status == 0, name
         assert "Usage" in out
+
+
+def test_a_reader_who_has_seen_enough_makes_no_answer_wrong() -> None:
+    """`intake log | head` ends with 0: status 1 means "no" here, and nobody said that."""
+    command = [sys.executable, "-m", "intake", "--help"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as ended:
+        assert ended.stdout is not None
+        assert ended.stderr is not None
+        ended.stdout.close()
+        said = ended.stderr.read()
+        assert (ended.wait(60), said) == (0, b"")

@@ -13,6 +13,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
+from sqlalchemy.engine.interfaces import DBAPIConnection
 
 from config.errors import OfficeError
 from config.isolation import Workers
@@ -23,7 +25,9 @@ from intake.once import run_once
 from intake.sources.mailbox import Mailbox
 from intake.wiring import open_ledger, open_office
 from storage.audit import audit
-from storage.records import LetterState
+from storage.ledger import Ledger
+from storage.queries import LogFilter
+from storage.records import LetterState, State
 from storage.vault import Vault
 from tests.faults.service import Service, prepare_service
 from tests.faults.world import PASSWORD_VARIABLE
@@ -282,6 +286,38 @@ def test_postgresql_restarted_in_the_middle_of_a_pass_costs_that_pass_and_nothin
         run_once(office)
 
         claim_each_filed_and_answered_once(office, relay)
+
+
+@pytest.mark.postgres
+def test_a_judge_that_never_ends_costs_no_delivery_an_attempt(
+    postgres: Postgres, open_it: OpenOffice, clock: Clock
+) -> None:
+    """Another machine holds the right to judge: trouble in words, nobody is at fault, and all is filed once it ends."""
+
+    def be_impatient(connection: DBAPIConnection, _record: object) -> None:
+        cursor = connection.cursor()
+        cursor.execute("SET lock_timeout = '300ms'")
+        cursor.close()
+
+    with ImapDouble() as imap, SmtpDouble() as relay:
+        imap.put(*three_mails())
+        for mail in imap.folders["INBOX"].mails.values():
+            mail.date = DATE
+        url = postgres.url(postgres.make_database())
+        office = open_it(Mailbox(imap.settings()), relay, database=url)
+        other = Ledger.open(url)
+        event.listen(office.database.engine, "connect", be_impatient)
+        office.database.engine.dispose()
+        with other.judging(), pytest.raises(OfficeError, match="lock"):
+            run_once(office)
+        waiting = office.queries.deliveries(LogFilter(state=State.RECEIVED))
+        assert [one.attempts for one in waiting] == [0, 0, 0]
+        clock.now += DAY
+
+        run_once(office)
+
+        claim_each_filed_and_answered_once(office, relay)
+        other.close()
 
 
 @pytest.mark.postgres
