@@ -31,7 +31,7 @@ from signatures.formats.pdf_nodes import (
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream, Value
 from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
-from signatures.formats.pdf_plain import found_otherwise, hidden_objects, is_plain_plumbing, odd_table
+from signatures.formats.pdf_plain import found_otherwise, hidden_objects, is_plain_plumbing, lists_plainly, odd_table
 from signatures.formats.pdf_roles import leaning_streams, object_streams
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_view import View
@@ -68,6 +68,9 @@ def _under(change: Change, permissions: Permissions) -> Change:
     if change.grade is Grade.FORBIDDEN or change.act is Act.UPKEEP:
         return change
     level = permissions.level
+    if level is None and change.overwrites:
+        # Nobody said that what was signed may be filled in otherwise.
+        change = replace(change, grade=max(change.grade, Grade.VISIBLE), code="FIELD_CHANGED", detail=change.field)
     if level is not None:
         allowed = {1: (), 2: (Act.SIGN, Act.FILL), 3: (Act.SIGN, Act.FILL, Act.COMMENT)}[level]
         if change.act not in allowed:
@@ -177,11 +180,11 @@ class _Comparison(UsesCompared):
         yield from (Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_READ_DIFFERENTLY", detail) for detail in found)
 
     def _is_odd_plumbing(self, number: int, value: Value) -> bool:
-        if not isinstance(value, Stream):
+        if not isinstance(value, Stream) or (
+            value.head.get("Type") != "ObjStm" and number not in object_streams(self.new)
+        ):
             return False
-        return (value.head.get("Type") == "ObjStm" or number in object_streams(self.new)) and not is_plain_plumbing(
-            self.new, value
-        )
+        return not is_plain_plumbing(self.new, value) or not lists_plainly(self.new, number, value)
 
     def _replaced_looks(self) -> list[int]:
         """Return the objects that were the look of a changed field and are so no longer, though they still exist."""

@@ -5,8 +5,16 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from signatures.formats.pdf_compare_fields import FieldsCompared
+from signatures.formats.pdf_fields import fields_of
 from signatures.formats.pdf_grades import Act, Change, Grade
-from signatures.formats.pdf_looks import default_fonts, fields_have_defaults, looks_say_values, looks_stand_alone
+from signatures.formats.pdf_looks import (
+    TEXT_KINDS,
+    default_fonts,
+    fields_have_defaults,
+    looks_say_values,
+    looks_stand_alone,
+    names_asked_for,
+)
 from signatures.formats.pdf_nodes import (
     INHERITED,
     effective,
@@ -28,7 +36,9 @@ CATALOG_UPKEEP = frozenset(
 )  # fmt: skip
 CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
 PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
-FORM_FREE = frozenset({"SigFlags", "Q", "CO"})
+FORM_FREE = frozenset({"SigFlags", "CO"})
+# ISO 32000-1, table 150: what says how the letters run and which part of the pages is shown or printed.
+_SHOWN_BY = frozenset({"Direction", "ViewArea", "ViewClip", "PrintArea", "PrintClip", "PrintPageRange", "PrintScaling"})
 
 
 class DocumentCompared(FieldsCompared):
@@ -88,6 +98,8 @@ class DocumentCompared(FieldsCompared):
                 one = self.old.entry(before, key)
                 two = self.new.entry(after, key)
                 yield from self._form(or_empty(one), or_empty(two))
+            elif key == "ViewerPreferences" and self._shown_otherwise(before.get(key), after.get(key)):
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"/{key}")
             elif key in CATALOG_UPKEEP:
                 yield Change(Grade.PERMITTED, Act.UPKEEP, "")
             elif key in CATALOG_FORBIDDEN:
@@ -95,6 +107,10 @@ class DocumentCompared(FieldsCompared):
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, code, f"/{key}")
             else:
                 yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"/{key}")
+
+    def _shown_otherwise(self, before: Value, after: Value) -> bool:
+        """Say whether the viewer's settings let the pages be read or shown in another way."""
+        return any(not same(self.old.entry(before, key), self.new.entry(after, key)) for key in _SHOWN_BY)
 
     def _form(self, before: Dictionary, after: Dictionary) -> Iterator[Change]:
         for key in self._differing(before, after):
@@ -112,6 +128,10 @@ class DocumentCompared(FieldsCompared):
             return False
         if key == "NeedAppearances":
             return self.new.resolve(after) is not True or looks_say_values(self.new)
+        if key == "Q":
+            return all(
+                field.kind not in TEXT_KINDS or field.inherited("Q") is not None for field in fields_of(self.old)
+            )
         if key == "DA":
             return self.old.resolve(before) is None and fields_have_defaults(self.old)
         if key == "DR":
@@ -184,9 +204,22 @@ class DocumentCompared(FieldsCompared):
         else:
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "CONTENT_REPLACED", page=page)
 
+    def _asked_for(self, page: int, before: Value, after: Value) -> bool:
+        """
+        Say whether the page may ask for a name that its list of resources `after` has and `before` had not.
+
+        Then it is no harm only if it shows nothing in any program and gives letters no other meaning: who can tell?
+        """
+        added = set(or_empty(after)) - set(or_empty(before))
+        return bool(added) and not added.isdisjoint(names_asked_for(self.old, page) or added)
+
     def _resources(self, page: int, before: Value, after: Value) -> Iterator[Change]:
         if self._only_more(before, after, 0):
             # A page may name a resource that was missing when it was signed: so an addition can show.
-            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=True)
+            lists = [
+                (self.old.entry(before, key), self.new.entry(after, key)) for key in or_empty(self.new.resolve(after))
+            ]
+            asked = any(self._asked_for(page, one, two) for one, two in lists)
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=not asked)
         else:
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "RESOURCES_CHANGED", page=page)

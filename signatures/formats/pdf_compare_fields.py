@@ -16,7 +16,7 @@ from signatures.formats.pdf_nodes import (
     shows_something,
     without,
 )
-from signatures.formats.pdf_objects import Dictionary, Ref, Value
+from signatures.formats.pdf_objects import Dictionary, Name, Ref, Value
 from signatures.formats.pdf_roles import MAX_STEPS
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_two_views import TwoViews
@@ -27,6 +27,8 @@ FIELD_FREE = frozenset({"M", "NM", "TU", "TM", "StructParent", "P", "DV", "Ff", 
 REMAKES_LOOK = frozenset({"DA", "MK", "DR", "DS"})
 # ISO 32000-1, table 221: read-only, required, not exported. The other flags say how a value is drawn, or what it is.
 _HARMLESS_FLAGS = 1 | 2 | 4
+# The values of a field that nobody has filled in: a text without letters, a button that is not pressed.
+_EMPTY: tuple[Value, ...] = (None, b"", b"\xfe\xff", Name("Off"))
 FILL_KEYS = frozenset({"V", "I", "RV", "AS", "AP"})
 
 
@@ -149,7 +151,12 @@ class FieldsCompared(TwoViews):
                 # What cannot be seen can still act: scripts run when a page with a hidden button opens.
                 yield Change(Grade.UNKNOWN, Act.FORM, "FIELD_ADDED", kind_of(value), page=page)
             return
-        closed = kind_of(value) == "Popup" and self.new.resolve(value.get("Open")) is not True
+        closed = (
+            kind_of(value) == "Popup"
+            and self.new.resolve(value.get("Open")) is not True
+            # A note's window has no look (ISO 32000-1, 12.5.6.14); one that has is drawn by some programs.
+            and value.get("AP") is None
+        )
         if closed or not shows_something(self.new, value):
             quiet = value.get("AA") is None
             grade, code = (Grade.PERMITTED, "") if quiet else (Grade.UNKNOWN, "ANNOTATION_ADDED")
@@ -248,11 +255,12 @@ class FieldsCompared(TwoViews):
         change = self._showing(Grade.PERMITTED, Act.FILL, "FIELD_FILLED", after, known.name, Ref(number, 0))
         now = self.new_fields.get(number)
         values = self.old.resolve(known.inherited("V")), self.new.resolve(now.inherited("V") if now else None)
-        valued = not same(*values) or not same(before.get("AS"), after.get("AS"))
+        valued = not same(*values)
         if key in REMAKES_LOOK and not valued:
             # Programs that make looks anew would draw the same value differently, or not at all.
             return replace(
                 change, grade=Grade.UNKNOWN, act=Act.FORM, code="FIELD_CHANGED", detail=f"{known.name} /{key}"
             )
         alone = shows and not valued and before.get("AP") is not None
-        return replace(change, shows=shows, refills=True, alone=alone)
+        overwrites = valued and key == "V" and values[0] not in _EMPTY
+        return replace(change, shows=shows, refills=True, alone=alone, overwrites=overwrites)

@@ -165,7 +165,7 @@ class UsesCompared(DocumentCompared):
             yield from self._used_by_page(number, before, after, holder, path)
         elif kind == "Pages":
             if first == "Resources":
-                yield from self._resource_part(number, before, after, holder)
+                yield from self._resource_part(number, before, after, holder, path)
             elif first != "Parent":
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"object {number}")
         elif is_structure(value):
@@ -191,6 +191,8 @@ class UsesCompared(DocumentCompared):
         first = str(path[0])
         if first == "AcroForm":
             yield from self._used_by_form(number, before, after, path[1:])
+        elif first == "ViewerPreferences" and (len(path) > 1 or self._shown_otherwise(before, after)):
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "CATALOG_CHANGED", f"object {number} of /{first}")
         elif first in CATALOG_UPKEEP:
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         elif first in CATALOG_FORBIDDEN:
@@ -252,7 +254,7 @@ class UsesCompared(DocumentCompared):
             else:
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "CONTENT_REPLACED", f"object {number}", page=page)
         elif first == "Resources":
-            yield from self._resource_part(number, before, after, page)
+            yield from self._resource_part(number, before, after, page, path)
         elif first in PAGE_UPKEEP:
             yield Change(Grade.PERMITTED, Act.UPKEEP, "")
         elif first == "AA":
@@ -272,11 +274,15 @@ class UsesCompared(DocumentCompared):
         box = box_of(self.new, annotation) if isinstance(annotation, Dictionary) else None
         yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", f"object {number}", page=page, box=box)
 
-    def _resource_part(self, number: int, before: Value, after: Value, page: int) -> Iterator[Change]:
-        if isinstance(before, Dictionary) and "Type" not in before and self._only_more(before, after, 1):
-            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=True)
+    def _resource_part(self, number: int, before: Value, after: Value, page: int, path: Path) -> Iterator[Change]:
+        if len(path) == 1:
+            yield from self._resources(page, before, after)
+        elif len(path) == 2 and isinstance(before, Dictionary) and self._only_more(before, after, 1):
+            asked = self._asked_for(page, before, after)
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", page=page, shows=not asked)
         elif before is None:
-            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", f"object {number}", page=page, shows=True)
+            # It was named and missing; programs and letters tell of it, though the look may be the same.
+            yield Change(Grade.VISIBLE, Act.CONTENT, "RESOURCES_ADDED", f"object {number}", page=page)
         else:
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "RESOURCES_CHANGED", f"object {number}", page=page)
 

@@ -36,7 +36,7 @@ class Change:
     One thing that is different, with the page object and rectangle where it shows (0 and None if it does not).
 
     `shows` asks for a look at the page; `refills` says that it only gives a field that was there a new look of its own,
-    `alone` that the look changed and the value did not.
+    `alone` that the look changed and the value did not, `overwrites` that a field held something else when signed.
     """
 
     grade: Grade
@@ -49,6 +49,7 @@ class Change:
     shows: bool = False
     refills: bool = False
     alone: bool = False
+    overwrites: bool = False
 
 
 @dataclass(frozen=True, slots=True)

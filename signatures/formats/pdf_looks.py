@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 
 from signatures.formats.pdf_fields import Field, fields_of, form_of
-from signatures.formats.pdf_nodes import looks_of, or_empty
-from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Stream, Value, text_of
+from signatures.formats.pdf_nodes import inherited, looks_of, or_empty
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value, name_of, text_of
 from signatures.formats.pdf_view import View
 
 _WHITE = rb"\x00\t\n\x0c\r "
@@ -16,8 +16,9 @@ _NAMED = re.compile(
 )
 _STRING = re.compile(rb"\((?:[^()\\]|\\.|\([^()]*\))*\)|<[0-9A-Fa-f\x00\t\n\x0c\r ]*>", re.DOTALL)
 _FONT = re.compile(rb"/([^" + _WHITE + rb"()<>\[\]{}/%]+)[" + _WHITE + rb"]+[-+.\d]+[" + _WHITE + rb"]+Tf")
+_ANY_NAME = re.compile(rb"/([^" + _WHITE + rb"()<>\[\]{}/%]*)")
 # ISO 32000-1, 12.7.3.3: the kinds of fields whose look is made of their value.
-_TEXT_KINDS = frozenset({"Tx", "Ch"})
+TEXT_KINDS = frozenset({"Tx", "Ch"})
 
 
 def looks_stand_alone(view: View) -> bool:
@@ -38,7 +39,7 @@ def looks_say_values(view: View) -> bool:
     font of the look's own cannot be read here: then the answer is no, too.
     """
     for field in fields_of(view):
-        if field.kind not in _TEXT_KINDS:
+        if field.kind not in TEXT_KINDS:
             continue
         value = _letters(text_of(view.resolve(field.value)))
         looks = [look for widget in _widgets(view, field) for look in looks_of(view, widget)]
@@ -51,10 +52,39 @@ def looks_say_values(view: View) -> bool:
     return True
 
 
+def names_asked_for(view: View, page: int) -> set[str] | None:
+    """
+    Return the names by which a page may ask for resources; None where that cannot be told.
+
+    All names in its content count, and those that are asked for without being named (ISO 32000-1, 8.6.5.6). Forms that
+    bring no resources of their own draw with the page's.
+    """
+    content = view.entry(Ref(page, 0), "Contents")
+    parts = [view.resolve(one) for one in content] if isinstance(content, list) else [content]
+    pictures = or_empty(view.entry(inherited(view, page, "Resources"), "XObject"))
+    forms = [view.resolve(one) for one in pictures.values()]
+    if any(
+        isinstance(one, Stream) and one.head.get("Subtype") == "Form" and not one.head.get("Resources") for one in forms
+    ):
+        return None
+    if not looks_stand_alone(view):
+        return None
+    found = {"DefaultGray", "DefaultRGB", "DefaultCMYK"}
+    for part in parts:
+        if part is None:
+            continue
+        try:
+            words = _ANY_NAME.findall(view.decoded(part) if isinstance(part, Stream) else b"/")
+        except PdfSyntaxError:
+            return None
+        found.update(str(name_of(word)) for word in words)
+    return found
+
+
 def fields_have_defaults(view: View) -> bool:
     """Say whether every field whose look is made of its value has a default look of its own."""
     return all(
-        field.kind not in _TEXT_KINDS or view.resolve(field.inherited("DA")) is not None for field in fields_of(view)
+        field.kind not in TEXT_KINDS or view.resolve(field.inherited("DA")) is not None for field in fields_of(view)
     )
 
 

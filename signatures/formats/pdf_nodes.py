@@ -24,6 +24,7 @@ _STRUCTURE_KEYS = frozenset(
 )  # fmt: skip
 # ISO 32000-1, 12.5.3: an annotation with one of these flags is not shown (Invisible counts for unknown kinds only).
 _HIDDEN, _PRINT, _NO_ZOOM, _NO_ROTATE, _NO_VIEW, _TOGGLE = 2, 4, 8, 16, 32, 256
+_MORE_THAN_FLAGS = 1 << 16
 # Kinds that programs draw whatever their rectangle says: icons, and what has coordinates of its own (12.5.6).
 _DRAWN_WITHOUT_AREA = frozenset(
     {
@@ -188,6 +189,12 @@ def box_of(view: View, value: Dictionary) -> Box | None:
     return min(left, right), min(bottom, top), max(left, right), max(bottom, top)
 
 
+def flags_of(view: View, value: Dictionary) -> int:
+    """Return an annotation's flags; 0 for what is no number of its size, since programs keep other parts of those."""
+    flags = view.resolve(value.get("F"))
+    return flags if isinstance(flags, int) and 0 <= flags < _MORE_THAN_FLAGS else 0
+
+
 def shows_something(view: View, value: Dictionary) -> bool:
     """
     Say whether an annotation can be seen, on a screen or on paper.
@@ -196,10 +203,12 @@ def shows_something(view: View, value: Dictionary) -> bool:
     size of their own. One that is kept from the screen but printed is seen by whoever reads the paper.
     """
     box = box_of(view, value)
-    flags = view.resolve(value.get("F"))
-    flags = flags if isinstance(flags, int) else 0
+    flags = flags_of(view, value)
     hidden = bool(flags & _HIDDEN) or (bool(flags & _NO_VIEW) and not flags & (_PRINT | _TOGGLE))
     area = box is not None and box[2] > box[0] and box[3] > box[1]
+    if box is None and not hidden and any(value.get(key) is not None for key in ("Rect", "AP", "Subtype")):
+        # A place that is none: some programs guess one, others give the whole page up.
+        return kind_of(value) != "Widget" or value.get("Rect") is not None or value.get("AP") is not None
     return not hidden and (area or (box is not None and kind_of(value) in _DRAWN_WITHOUT_AREA))
 
 
@@ -210,8 +219,7 @@ def shows_elsewhere(view: View, value: Dictionary) -> bool:
     On paper only, on being pointed at, at another scale, with a layer turned on, or with a ground that programs draw
     without being given a look: such a one cannot be judged by drawing the page once.
     """
-    flags = view.resolve(value.get("F"))
-    flags = flags if isinstance(flags, int) else 0
+    flags = flags_of(view, value)
     looks = view.resolve(value.get("AP"))
     ground = looks is None and view.entry(value.get("MK"), "BG") not in (None, [])
     moving = isinstance(looks, Dictionary) and bool(looks.keys() - {"N"})
@@ -227,6 +235,5 @@ def shown_otherwise(old: View, before: Dictionary, new: View, after: Dictionary)
     """
     if not (shows_something(old, before) or shows_something(new, after)):
         return False
-    flags = [view.resolve(value.get("F")) for view, value in ((old, before), (new, after))]
-    one, two = (flag if isinstance(flag, int) else 0 for flag in flags)
+    one, two = flags_of(old, before), flags_of(new, after)
     return bool((one ^ two) & (_HIDDEN | _NO_ZOOM | _NO_ROTATE | _NO_VIEW | _TOGGLE) or one & ~two & _PRINT)

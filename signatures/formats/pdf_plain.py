@@ -13,7 +13,7 @@ import zlib
 from collections.abc import Iterator
 
 from signatures.formats.pdf_filters import Budget
-from signatures.formats.pdf_objects import GAP, Dictionary, Name, Ref, Stream, Value
+from signatures.formats.pdf_objects import GAP, Dictionary, Name, PdfSyntaxError, Reader, Ref, Stream, Value, skip_white
 from signatures.formats.pdf_tables import Section
 from signatures.formats.pdf_view import View
 
@@ -107,6 +107,37 @@ def _is_whole_deflate(raw: bytes, budget: Budget) -> bool:
         rest = engine.unconsumed_tail
         budget.spend(len(made))
         if not made and not rest and not engine.eof:
+            return False
+    return True
+
+
+def lists_plainly(view: View, number: int, stream: Stream) -> bool:
+    """Say whether an object stream lists as many pairs of numbers as it says, and each object ends at the next."""
+    try:
+        pairs, data, first = view.object_stream(number)
+    except PdfSyntaxError:
+        return False
+    words = data[:first].split()
+    count = view.resolve(stream.head.get("N"))
+    places = [place for _, place in pairs]
+    return (
+        all(word.isdigit() for word in words)
+        and len(words) == 2 * len(pairs)
+        and count == len(pairs)
+        and places == sorted(set(places))
+        and _fill_their_places(view, data, [first + place for place in places])
+    )
+
+
+def _fill_their_places(view: View, data: bytes, places: list[int]) -> bool:
+    """Say whether one value stands at each of the ascending `places`, and nothing but white space or comments."""
+    for place, following in zip(places, [*places[1:], len(data)], strict=True):
+        view.file.count_read()
+        try:
+            _, stop = Reader(data, following).value(place)
+        except PdfSyntaxError:
+            return False
+        if skip_white(data, stop) < following:
             return False
     return True
 

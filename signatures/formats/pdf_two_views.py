@@ -46,7 +46,8 @@ class TwoViews:
         one, two = self.old.resolve(before), self.new.resolve(after)
         if one is None:
             return True
-        if isinstance(one, Dictionary) and isinstance(two, Dictionary) and depth < 3:
+        # Resources hold lists of names; what a name stands for may not become more.
+        if isinstance(one, Dictionary) and isinstance(two, Dictionary) and depth < 2:
             return all(
                 same(value, two.get(key)) or self._only_more(value, two.get(key), depth + 1)
                 for key, value in one.items()

@@ -12,6 +12,7 @@ from tests.makers_pdf import (
     a_pdf,
     fill_in,
     listed,
+    look,
     revision,
     sign,
     signature_body,
@@ -134,9 +135,10 @@ def value_inside(opening: str, closing: str, more: dict[int, str]) -> bytes:
     """
     base = a_pdf(**{f"o{number}": body for number, body in more.items()})
     value = f"70 0 obj\n{signature_body()}\nendobj\n"
+    length = len(value) + len(opening.partition("stream\n")[2])
     output = bytearray(base.data)
     places = {40: len(output)}
-    output += f"40 0 obj\n{opening.format(length=f'{len(value):06}')}".encode()
+    output += f"40 0 obj\n{opening.format(length=f'{length:06}')}".encode()
     places[70] = len(output)
     output += f"{value}{closing}\nendobj\n".encode("latin-1")
     for number, body in {
@@ -152,12 +154,18 @@ def value_inside(opening: str, closing: str, more: dict[int, str]) -> bytes:
     return _other_padding(signed.data, b"f")
 
 
-def value_as_picture() -> bytes:
+def value_as_picture(first: str = "") -> bytes:
     """The letters of the signature's value are the dots of a picture."""
     kind = "/Type /XObject /Subtype /Image /Width 100 /Height 20 /ColorSpace /DeviceGray /BitsPerComponent 8"
     page = a_pdf().bodies[3].replace("/Font <<", "/XObject << /I 40 0 R >> /Font <<")
     text = stream(PAGE_TEXT + " q 200 0 0 100 60 400 cm /I Do Q")
-    return value_inside(f"<< {kind} /Length {{length}} >>\nstream\n", "\nendstream", {3: page, 4: text})
+    head = f"<< {kind} /Length {{length}} >>\nstream\n{first}"
+    return value_inside(head, "\nendstream", {3: page, 4: text})
+
+
+def value_as_picture_behind_an_end() -> bytes:
+    """The same, but the picture's data begin with what looks like the object's end."""
+    return value_as_picture("endobj\n")
 
 
 def value_as_text() -> bytes:
@@ -201,6 +209,99 @@ def value_in_an_open_object() -> bytes:
     end = f"trailer\n<< /Size 72 /Root 1 0 R /Info 9 0 R /Prev {base.last_table} >>\nstartxref\n{table}\n%%EOF\n"
     signed = fill_in(Made(bytes(output) + f"xref\n{rows}{end}".encode(), base.bodies, table))
     return _other_padding(signed.data, b"4")
+
+
+_FILLED = a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (87 diem)")
+_SAYS_87 = look("/Tx BMC BT /F1 12 Tf 2 10 Td (87 diem) Tj ET EMC")
+
+
+def overwritten() -> bytes:
+    """A field that was filled in when it was signed says something else now, in value and look."""
+    made = sign(a_pdf(o7=_FILLED, o8=_SAYS_87))
+    return revision(made, {7: _FILLED.replace("87", "99"), 8: _SAYS_87.replace("87", "99")}).data
+
+
+def aligned_otherwise() -> bytes:
+    """The form's alignment is another; programs draw the fields without a look by it."""
+    made = sign(a_pdf(o7=_FILLED.replace("/AP << /N 8 0 R >>", "")))
+    return revision(made, {6: made.bodies[6].replace("<<", "<< /Q 2", 1)}).data
+
+
+def pressed_without_a_value() -> bytes:
+    """A box that was not ticked shows its tick, and its value is still that it is not."""
+    states = "/AS /Off /V /Off /AP << /N << /Off 8 0 R /Yes 30 0 R >> >>"
+    box = a_pdf().bodies[7].replace("/FT /Tx", "/FT /Btn").replace("/AP << /N 8 0 R >>", states)
+    made = sign(a_pdf(o7=box, o30=look("0 0 20 20 re f")))
+    return revision(made, {7: box.replace("/AS /Off", "/AS /Yes")}).data
+
+
+def read_from_right() -> bytes:
+    """The catalogue says now that the letters run from right to left."""
+    made = sign(a_pdf())
+    return revision(made, {1: made.bodies[1].replace("<<", "<< /ViewerPreferences << /Direction /R2L >>", 1)}).data
+
+
+def annotated(entries: str) -> bytes:
+    """An annotation is put over the text that some programs hide and others show."""
+    made = sign(a_pdf())
+    body = f"<< /Type /Annot {entries} /AP << /N 61 0 R >> >>"
+    return revision(
+        made, {3: listed(made.bodies[3], "Annots", "60 0 R"), 60: body, 61: look("1 g 0 0 200 60 re f", 200, 60)}
+    ).data
+
+
+_BARE_FORM = "<< /Fields [7 0 R] /DA (/F1 12 Tf 0 g) >>"
+_BARE_FIELD = a_pdf().bodies[7].replace("/AP << /N 8 0 R >>", "")
+_NINES = (
+    "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def"
+    " 1 begincodespacerange <00> <FF> endcodespacerange 2 beginbfchar <38> <0039> <37> <0039> endbfchar endcmap end end"
+)
+
+
+def _signed_bare(**more: str) -> Made:
+    """Signed with a form that draws with none of the page's resources."""
+    return sign(a_pdf(**{"o6": _BARE_FORM, "o7": _BARE_FIELD, **more}))
+
+
+def letters_mean_others() -> bytes:
+    """The page's font lacks its table of letters; the update brings it, and programs copy another number."""
+    made = _signed_bare(o5="<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 40 0 R >>")
+    return revision(made, {40: stream(_NINES)}).data
+
+
+def text_behind_a_name() -> bytes:
+    """The page's text names properties that are missing; the update brings them, with another text in them."""
+    text = "BT /F1 14 Tf 60 700 Td (Phieu) Tj 0 -40 Td /Span /P1 BDC (Tong diem: 87) Tj EMC ET"
+    made = _signed_bare(o4=stream(text))
+    page = made.bodies[3].replace("/Font <<", "/Properties << /P1 40 0 R >> /Font <<")
+    return revision(made, {3: page, 40: "<< /ActualText (Tong diem: 99) >>"}).data
+
+
+def picture_for_some_programs() -> bytes:
+    """The page's picture is missing; the update brings one in a layer that some programs show and others do not."""
+    page = a_pdf().bodies[3].replace("/Font <<", "/XObject << /I 40 0 R >> /Font <<")
+    made = _signed_bare(o3=page, o4=stream(PAGE_TEXT + " q 200 0 0 60 50 640 cm /I Do Q"))
+    white = stream("1 g 0 0 1 1 re f", "/Type /XObject /Subtype /Form /BBox [0 0 1 1] /OC 42 0 R")
+    layer = "<< /Type /OCG /Name (x) /Usage << /Print << /PrintState /ON >> /View << /ViewState /OFF >> >> >>"
+    return revision(made, {40: white, 42: layer}).data
+
+
+def packed(head: str, inside: str) -> bytes:
+    """The update packs the page, as it was signed, into an object stream that begins with `head`."""
+    made = sign(a_pdf())
+    page = made.bodies[3]
+    data = head.format(room=len(page) + 1) + inside.format(page=page)
+    first = len(head.format(room=len(page) + 1))
+    count = len(head.split()) // 2
+    output = bytearray(made.data)
+    place = len(output)
+    body = f"<< /Type /ObjStm /N {count} /First {first} /Length {len(data)} >>\nstream\n{data}\nendstream"
+    output += an_object(50, body)
+    table = len(output)
+    rows = bytes([2, 0, 0, 50, 0]) + b"".join(bytes([1]) + at.to_bytes(3, "big") + b"\0" for at in (place, table))
+    more = f"/Index [3 1 50 1 80 1] /Size 81 /Root 1 0 R /Info 9 0 R /Prev {made.last_table} /Length {len(rows)}"
+    output += f"80 0 obj\n<< /Type /XRef /W [1 3 1] {more} >>\nstream\n".encode() + rows
+    return bytes(output) + f"\nendstream\nendobj\nstartxref\n{table}\n%%EOF\n".encode()
 
 
 # The update's name, its maker, and the finding that stops it.
@@ -252,6 +353,29 @@ OTHERWISE: dict[str, tuple[Callable[[], bytes], str]] = {
     "hidden-rows-with-a-point": (lambda: hybrid(as_written="{at}.0"), "UPDATE_READ_DIFFERENTLY"),
     "free-in-the-table-only": (lambda: hybrid(freed=True), "UPDATE_READ_DIFFERENTLY"),
     "value-as-picture": (value_as_picture, "CONTENTS_GAP_MISMATCH"),
+    "value-as-picture-behind-an-end": (value_as_picture_behind_an_end, "CONTENTS_GAP_MISMATCH"),
+    "field-overwritten": (overwritten, "FIELD_CHANGED"),
+    "fields-aligned-otherwise": (aligned_otherwise, "FORM_CHANGED"),
+    "tick-without-a-value": (pressed_without_a_value, "FIELD_LOOK_CHANGED"),
+    "letters-from-right-to-left": (read_from_right, "CATALOG_CHANGED"),
+    "window-with-a-look": (lambda: annotated("/Subtype /Popup /Rect [50 640 250 700]"), "ANNOTATION_ADDED"),
+    "annotation-without-a-place": (lambda: annotated("/Subtype /Square"), "ANNOTATION_ADDED"),
+    "annotation-of-five-sides": (lambda: annotated("/Subtype /Stamp /Rect [50 640 250 700 9]"), "ANNOTATION_ADDED"),
+    "annotation-with-large-flags": (
+        lambda: annotated("/Subtype /Stamp /Rect [50 640 250 700] /F 4294967298"),
+        "ANNOTATION_ADDED",
+    ),
+    "letters-mean-others": (letters_mean_others, "RESOURCES_ADDED"),
+    "text-behind-a-name": (text_behind_a_name, "RESOURCES_ADDED"),
+    "picture-for-some-programs": (picture_for_some_programs, "RESOURCES_ADDED"),
+    "place-below-nought-in-a-stream": (
+        lambda: packed("3 0 99 -{room} ", "{page} null"),
+        "UPDATE_READ_DIFFERENTLY",
+    ),
+    "stream-inside-of-a-stream": (
+        lambda: packed("3 0 ", "{page} stream\nx\nendstream"),
+        "UPDATE_READ_DIFFERENTLY",
+    ),
     "value-as-text": (value_as_text, "CONTENTS_GAP_MISMATCH"),
     "value-as-annotation": (value_as_annotation, "CONTENTS_GAP_MISMATCH"),
     "value-in-an-open-object": (value_in_an_open_object, "CONTENTS_GAP_MISMATCH"),
