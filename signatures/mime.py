@@ -32,10 +32,11 @@ _LONE_LF = re.compile(rb"(?<!\r)\n")
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One header field: its name in lower case, and its unfolded value."""
+    """One header field: its name in lower case, and its unfolded value; `cut` if only its beginning was read."""
 
     name: str
     value: str
+    cut: bool = False
 
 
 @dataclass(slots=True)
@@ -167,6 +168,8 @@ def _entity(data: bytes, start: int, end: int, depth: int, counter: list[int]) -
             entity.parts = tuple(
                 _entity(data, first, last, depth + 1, counter) for first, last in ranges if counter[0] < MAX_PARTS
             )
+        if len(entity.parts) < len(ranges):
+            entity.two_readings = entity.two_readings or "more parts than are read"
     return entity
 
 
@@ -174,6 +177,8 @@ def _two_readings(entity: Entity, kinds: list[str]) -> str:
     """Say which content fields programs understand differently: the first or the last of two, a decoded multipart."""
     if len(kinds) > 1:
         return "two Content-Type fields"
+    if len(kinds[0]) > MAX_PARAMETER_BYTES or any(one.cut for one in entity.fields if one.name == "content-type"):
+        return "a Content-Type longer than is read"
     # A parameter may also come in pieces or with its charset (RFC 2231, 3 and 4); who knows that, takes the other one.
     names = re.findall(
         r";\s*(boundary|protocol|smime-type)(?:\*[0-9]*)*\s*=", _QUOTED.sub('""', kinds[0][:MAX_PARAMETER_BYTES]), re.I
@@ -219,7 +224,7 @@ def _header(data: bytes, start: int, end: int) -> tuple[tuple[Field, ...], int]:
 
 
 def _field(name: str, value: bytes) -> Field:
-    return Field(name, value[:MAX_FIELD_BYTES].decode("utf-8", "replace").strip())
+    return Field(name, value[:MAX_FIELD_BYTES].decode("utf-8", "replace").strip(), len(value) > MAX_FIELD_BYTES)
 
 
 def _split(data: bytes, body: int, end: int, boundary: bytes) -> tuple[list[tuple[int, int]], bool, bytes]:

@@ -29,7 +29,9 @@ OTHER_PROVINCES = frozenset(
         *("tra vinh", "tuyen quang", "vinh long", "vinh phuc", "yen bai"),
     )
 )
-_PROVINCE_OF = re.compile(r"\b(?:tinh|thanh pho|tp) ((?:\w+ ){0,3}\w+)$")
+_PROVINCE = f"(?:{'|'.join(sorted(OTHER_PROVINCES))})\\b"
+_PROVINCE_OF = re.compile(rf"\b(?:tinh|thanh pho|tp) {_PROVINCE}|^{_PROVINCE}$")
+_PROVINCE_IN = re.compile(rf"\b{_PROVINCE}")
 # What every agency, or every province, has one of: without its owner's name this names nobody. Else a person of the
 # inspectors of one department would be taken for the province's Inspectorate.
 _NOBODYS_OWN = frozenset(
@@ -148,11 +150,8 @@ def of_another_province(signer: Signer) -> bool:
     fields = [plain(one) for one in (signer.organization, *signer.organizational_units, signer.locality)]
     if any("binh thuan" in one for one in (*fields, plain(signer.common_name))):
         return False
-    for one in fields:
-        found = _PROVINCE_OF.search(one)
-        if one in OTHER_PROVINCES or (found is not None and found[1] in OTHER_PROVINCES):
-            return True
-    return False
+    # A seat names its province with whatever else an authority writes there: "Hà Nội, Việt Nam", "Ha Noi City".
+    return _PROVINCE_IN.search(fields[-1]) is not None or any(_PROVINCE_OF.search(one) for one in fields)
 
 
 def agency_by_mailbox(addresses: Iterable[str], roster: Roster) -> tuple[Agency, str] | None:

@@ -200,10 +200,15 @@ class _Walk:
             self._own |= {key(part), key(rels_name(part))}
             for one in self._package.relationships(part):
                 target = one.target or ""
-                if one.type == _CERTIFICATE and self._package.content_type(target) == _CERTIFICATE_TYPE:
+                fits = one.type == _CERTIFICATE and self._package.content_type(target) == _CERTIFICATE_TYPE
+                if fits and not self._is_among_the_parts(key(target)):
                     self._own.add(key(target))
                 else:
                     self.gaps.append(f"{part} has a foreign relationship")
+
+    def _is_among_the_parts(self, key: str) -> bool:
+        """Whether a part lies beside the document's own and could be taken for one: programs find some by name."""
+        return bool(self._folder) and key.startswith(self._folder)
 
     def follow(self, start: str) -> None:
         """Walk from `start` along the signed relationships."""
@@ -301,8 +306,7 @@ class _Walk:
             else:
                 fine = one.type in _PROPERTIES and _PROPERTIES[one.type] == content_type and alone
                 self._unsigned_properties |= fine
-            # Beside the document's own parts they could be taken for one of those: programs find some by name.
-            fine = fine and not (self._folder and key.startswith(self._folder))
+            fine = fine and not self._is_among_the_parts(key)
         elif one.type in _CUSTOM_XML:
             fine = self._custom_xml_is_inert(source, one.target, content_type)
         elif one.type in _CUSTOM_XML_PROPS and _ITEM.fullmatch(self._package.key(source)):

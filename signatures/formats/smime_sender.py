@@ -26,6 +26,8 @@ def against_sender(root: Entity, finding: SignatureFinding) -> tuple[list[Reason
         # Not a mail but a signed part saved by itself: there is no sender to hold the signer against.
         return [], False
     named = addresses(senders)
+    if any(one.cut for one in root.fields if _visible(one.name) in ("from", "sender")):
+        return [Reason("SENDER_UNCLEAR", "a sender longer than is read")], True
     if len(senders) != 1 or len(named) != 1:
         return [Reason("SENDER_UNCLEAR", f"{len(senders)} From fields, {len(named)} addresses")], True
     if finding.signer is None:

@@ -6,7 +6,14 @@ from dataclasses import replace
 
 from lxml import etree
 
-from signatures.formats.xml_cover import Followed, borrows_a_prefix, covers_of, holds_loose_words, split_texts
+from signatures.formats.xml_cover import (
+    Followed,
+    borrows_a_prefix,
+    covers_of,
+    doubtful_encoding,
+    holds_loose_words,
+    split_texts,
+)
 from signatures.question import Document, Question
 from signatures.report import Covers, FileReport, SignatureFinding, Verdict, verdict_of_signatures
 from signatures.safe_xml import XmlRefused, children, local_name, parse_xml
@@ -138,7 +145,7 @@ def judge_signatures(
         problems = list(followed.problems)
         if covers is Covers.PARTIAL:
             problems.append(undecided("XML_PARTLY_SIGNED", "there is more to read than what is signed"))
-        problems += split_texts(followed.targets)
+        problems += split_texts(followed.targets) + doubtful_encoding(root)
         placed = Placed(tuple(followed.references), tuple(problems), covers=covers)
         finding = judge_xml_signature(signature, placed, question, name=name, kind="xml")
         findings.append(finding)

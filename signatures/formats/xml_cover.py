@@ -60,9 +60,8 @@ _DSIG_NAMES = frozenset(
         "SignatureValue",
     ]
 )
+_XADES_NAMESPACES = ("http://uri.etsi.org/01903/", "http://uri.etsi.org/19132/")
 _OWN_NAMESPACES = (
-    "http://uri.etsi.org/01903/",
-    "http://uri.etsi.org/19132/",
     "http://www.w3.org/2009/xmldsig11#",
     "http://www.w3.org/2001/04/xmldsig-more#",
     "http://www.w3.org/2007/05/xmldsig-more#",
@@ -70,6 +69,41 @@ _OWN_NAMESPACES = (
     "http://docs.oasis-open.org/wss/",
 )
 
+# The properties of ETSI EN 319 132-1 and TS 101 903; a reader that looks for an element by its name finds none of its
+# own among these.
+_XADES_NAMES = frozenset(
+    (
+        *("Any", "ObjectIdentifier", "Identifier", "Description", "DocumentationReferences"),
+        *("DocumentationReference", "EncapsulatedPKIData", "Include", "ReferenceInfo"),
+        *("EncapsulatedTimeStamp", "XMLTimeStamp", "XAdESTimeStamp", "OtherTimeStamp", "QualifyingProperties"),
+        *("SignedProperties", "UnsignedProperties", "SignedSignatureProperties", "SignedDataObjectProperties"),
+        *("UnsignedSignatureProperties", "UnsignedDataObjectProperties", "UnsignedDataObjectProperty"),
+        *("QualifyingPropertiesReference", "SigningTime", "SigningCertificate", "SigningCertificateV2"),
+        *("Cert", "CertDigest", "IssuerSerial", "IssuerSerialV2", "SignaturePolicyIdentifier"),
+        *("SignaturePolicyId", "SignaturePolicyImplied", "SigPolicyId", "SigPolicyHash"),
+        *("SigPolicyQualifiers", "SigPolicyQualifier", "SPURI", "SPUserNotice", "NoticeRef", "NoticeNumbers"),
+        *("ExplicitText", "CounterSignature", "DataObjectFormat", "CommitmentTypeIndication"),
+        *("CommitmentTypeId", "ObjectReference", "AllSignedDataObjects", "CommitmentTypeQualifiers"),
+        *("CommitmentTypeQualifier", "SignatureProductionPlace", "SignatureProductionPlaceV2", "SignerRole"),
+        *("SignerRoleV2", "ClaimedRoles", "ClaimedRole", "CertifiedRoles", "CertifiedRole"),
+        *("CertifiedRolesV2", "X509AttributeCertificate", "OtherAttributeCertificate", "SignedAssertions"),
+        *("SignedAssertion", "AllDataObjectsTimeStamp", "IndividualDataObjectsTimeStamp"),
+        *("SignatureTimeStamp", "CompleteCertificateRefs", "CompleteRevocationRefs", "CertRefs", "CRLRefs"),
+        *("CRLRef", "DigestAlgAndValue", "CRLIdentifier", "Issuer", "IssueTime", "Number", "OCSPRefs"),
+        *("OCSPRef", "OCSPIdentifier", "ResponderID", "ByName", "ByKey", "ProducedAt", "OtherRefs"),
+        *("OtherRef", "AttributeCertificateRefs", "AttributeRevocationRefs", "SigAndRefsTimeStamp"),
+        *("RefsOnlyTimeStamp", "CertificateValues", "EncapsulatedX509Certificate", "OtherCertificate"),
+        *("RevocationValues", "CRLValues", "EncapsulatedCRLValue", "OCSPValues", "EncapsulatedOCSPValue"),
+        *("OtherValues", "OtherValue", "AttrAuthoritiesCertValues", "AttributeRevocationValues"),
+        *("ArchiveTimeStamp", "TimeStampValidationData", "SigAndRefsTimeStampV2", "RefsOnlyTimeStampV2"),
+        *("CompleteCertificateRefsV2", "AttributeCertificateRefsV2", "SignaturePolicyStore"),
+        *("SPDocSpecification", "SignaturePolicyDocument", "SigPolDocLocalURI", "RenewedDigests"),
+        *("RenewedDigestsV2", "RecomputedDigestValue", "ArchiveTimeStampV2", "HashDataInfo", "TimeStamp"),
+        *("AnyValidationData"),
+    )
+)
+
+_KNOWN_ENCODING = re.compile(r"UTF-8|UTF-16(?:LE|BE)?|(?:US-)?ASCII|ISO-8859-[0-9]{1,2}|WINDOWS-125[0-9]")
 _SCHEMA_HINTS = "{http://www.w3.org/2001/XMLSchema-instance}"
 
 
@@ -139,6 +173,18 @@ def split_texts(targets: list[etree._Element]) -> list[Problem]:
     return []
 
 
+def doubtful_encoding(root: etree._Element) -> list[Problem]:
+    """
+    Report an encoding or version of XML that not every reader knows: who does not, guesses, and reads other text.
+
+    Source: XML 1.0, 4.3.3: only UTF-8 and UTF-16 must be known; the single-byte ones here are known to all in use.
+    """
+    told = root.getroottree().docinfo
+    if told.xml_version == "1.0" and _KNOWN_ENCODING.fullmatch((told.encoding or "UTF-8").upper()):
+        return []
+    return [undecided("XML_ENCODING_DOUBTFUL", f"XML {told.xml_version}, {told.encoding}"[:60])]
+
+
 def _beside(root: etree._Element) -> list[etree._Element]:
     """Return the comments and instructions before and after the root element."""
     return [*root.itersiblings(preceding=True), *root.itersiblings()]
@@ -150,7 +196,7 @@ def holds_loose_words(signature: XmlSignature, followed: Followed) -> bool:
 
     The enveloped-signature transform takes the whole ds:Signature away, so what is put into its Objects, KeyInfo or
     unsigned properties is signed by nobody, and a reader that looks for an element by name finds it there. Only
-    elements of XML Signature and XAdES may stand unsigned.
+    elements that XML Signature and XAdES define may stand unsigned.
     """
     signed = {id(place) for _, place in followed.references if place is not None} | {
         id(one) for one in followed.targets
@@ -166,6 +212,9 @@ def holds_loose_words(signature: XmlSignature, followed: Followed) -> bool:
         namespace = name.namespace or ""
         if namespace == DSIG:
             if name.localname not in _DSIG_NAMES:
+                return True
+        elif namespace.startswith(_XADES_NAMESPACES):
+            if name.localname not in _XADES_NAMES:
                 return True
         elif not namespace.startswith(_OWN_NAMESPACES):
             return True

@@ -958,6 +958,17 @@ MAIL_CASES: tuple[Case, ...] = (
         "indeterminate",
         "SENDER_UNCLEAR",
     ),
+    # Fields of which we read only the beginning.
+    replace(
+        _doubtful(b'boundary="=_signed"', b'boundary="=_signed"; x="' + b"a" * 5000 + b'"; boundary=_khac'),
+        name="boundary-again-far-behind.eml",
+    ),
+    Case(
+        "from-again-far-behind.eml",
+        lambda: _mail().replace(b"lan@example.vn", b"lan@example.vn" + b" " * 17000 + b", giamdoc@example.vn", 1),
+        "indeterminate",
+        "SENDER_UNCLEAR",
+    ),
     # Header fields that were signed, against those that a program shows.
     Case("protected-header.eml", lambda: _mail(_PROTECTED), "passed"),
     Case(

@@ -336,6 +336,18 @@ def properties_among_the_parts() -> bytes:
     return packed(with_type({**parts, "word/people.xml": b"<w15:people/>"}, "/word/people.xml", kind))
 
 
+def certificate_among_the_parts() -> bytes:
+    """The same, as a certificate that belongs to the signature."""
+    parts = signed(word_parts())
+    kind = f"{PACKAGE_RELS}/digital-signature/certificate"
+    parts["_xmlsignatures/_rels/sig1.xml.rels"] = (
+        f'<Relationships xmlns="{PACKAGE_RELS}"><Relationship Id="rId1" Type="{kind}" Target="/word/people.xml"/>'
+        "</Relationships>"
+    ).encode()
+    content_type = "application/vnd.openxmlformats-package.digital-signature-certificate"
+    return packed(with_type({**parts, "word/people.xml": b"<w15:people/>"}, "/word/people.xml", content_type))
+
+
 def with_field(*pieces: str) -> bytes:
     """A signed document with a field whose instruction stands in so many pieces."""
     runs = "".join(f"<w:r><w:instrText>{one}</w:instrText></w:r>" for one in pieces)
@@ -415,6 +427,7 @@ ATTACKS: dict[str, tuple[Callable[[], bytes], str]] = {
     "properties-shown-by-a-field-in-pieces": (lambda: with_field(" ti", "<![CDATA[tl]]>", "&#101; "), "indeterminate"),
     "properties-shown-by-a-short-field": (lambda: packed(signed(word_parts(body="<w:p><w:fldSimple w:instr='SUBJECT'/></w:p>"))), "indeterminate"),
     "properties-among-the-documents-parts": (properties_among_the_parts, "indeterminate"),
+    "certificate-among-the-documents-parts": (certificate_among_the_parts, "indeterminate"),
     # Names and lists that programs read in different ways.
     "zip-second-directory-in-a-comment": (second_directory, "failed"),
     "zip-second-place-in-long-numbers": (second_place, "failed"),

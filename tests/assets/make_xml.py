@@ -227,6 +227,9 @@ ATTACKS: dict[str, tuple[Callable[[], str], str]] = {
     "key-value-only": (lambda: custom([reference("", c14n("<goi/>"), "sha256", transforms=transform(ENVELOPED))], around="<goi>{}</goi>", certificates=False), "indeterminate"),
     "hmac": (lambda: re.sub(r'(<SignatureMethod Algorithm=")[^"]*', r"\1http://www.w3.org/2001/04/xmldsig-more#hmac-sha256", signed()), "unsupported"),
     "hmac-truncated": (_short_hmac, "unsupported"),
+    "wrapped-in-property-of-no-standard": (lambda: _put_before("</xd:QualifyingProperties>", "<xd:UnsignedProperties><xd:UnsignedSignatureProperties><xd:diem>99,9</xd:diem></xd:UnsignedSignatureProperties></xd:UnsignedProperties>"), "indeterminate"),
+    "xml-of-version-1.1": (lambda: '<?xml version="1.1"?>' + signed(), "indeterminate"),
+    "encoding-that-few-know": (lambda: ('<?xml version="1.0" encoding="utf-7"?>' + signed()).encode("utf-7").decode("ascii"), "indeterminate"),
     "two-holders-of-one-key-unbound": (_two_holders, "indeterminate"),
     "digest-md5": (lambda: signed(xades=False).replace("http://www.w3.org/2001/04/xmlenc#sha256", "http://www.w3.org/2001/04/xmldsig-more#md5"), "unsupported"),
     # Cost.

@@ -145,6 +145,8 @@ def test_nobody_known_is_nobody() -> None:
         Signer(common_name="SỞ NỘI VỤ", organization="ỦY BAN NHÂN DÂN TỈNH BÌNH DƯƠNG", locality="Bình Dương"),
         Signer(common_name="Sở Nội vụ", organization="UBND Thành phố Hồ Chí Minh"),
         Signer(common_name="Sở Nội vụ", locality="Đồng Nai"),
+        Signer(common_name="Sở Nội vụ", locality="Hà Nội, Việt Nam"),
+        Signer(common_name="Sở Nội vụ", organization="UBND Thành phố Đà Nẵng, Việt Nam"),
         Signer(common_name="Nguyễn Văn A", organizational_units=("Sở Nội vụ",), organization="UBND tỉnh Lâm Đồng"),
     ],
 )
