@@ -36,6 +36,8 @@ CATALOG_UPKEEP = frozenset(
 )  # fmt: skip
 CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
 PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
+# What an element of the structure says is read, copied or spoken instead of what shows (ISO 32000-1, 14.9.3 to 14.9.5).
+READ_INSTEAD = frozenset({"ActualText", "Alt", "E"})
 FORM_FREE = frozenset({"SigFlags", "CO"})
 # ISO 32000-1, table 150: what says how the letters run and which part of the pages is shown or printed.
 _SHOWN_BY = frozenset({"Direction", "ViewArea", "ViewClip", "PrintArea", "PrintClip", "PrintPageRange", "PrintScaling"})
@@ -78,6 +80,8 @@ class DocumentCompared(FieldsCompared):
             if kind == "Catalog":
                 return None
             if is_structure(before) and (gone or is_structure(now)):
+                if not gone and any(not same(before.get(key), now.get(key)) for key in READ_INSTEAD):
+                    return [Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")]
                 return [Change(Grade.PERMITTED, Act.UPKEEP, "")]
             if "ByteRange" in before and "Contents" in before:
                 if not gone and same_through(self.old, before, self.new, now, frozenset({"Data"})):

@@ -94,6 +94,8 @@ class FieldsCompared(TwoViews):
         new_items = list(after) if isinstance(after, list) else []
         gone = without(old_items, new_items)
         added = without(new_items, old_items)
+        if self._piled_otherwise(old_items, new_items):
+            yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_CHANGED", "/Annots", page=page)
         # A writer may turn annotations written into the page into objects of their own, and back.
         for item in list(added):
             twin = next((one for one in gone if self._same_annotation(one, item)), None)
@@ -113,6 +115,22 @@ class FieldsCompared(TwoViews):
                 )
         for item in added:
             yield from self._new_annotation(page, item)
+
+    def _piled_otherwise(self, before: list[Value], after: list[Value]) -> bool:
+        """Say whether annotations that show are listed in another order, or more often: the later lie above."""
+        numbers = [[one.number for one in items if isinstance(one, Ref)] for items in (before, after)]
+        both = set(numbers[0]) & set(numbers[1])
+        kept = [[number for number in one if number in both] for one in numbers]
+        if kept[0] == kept[1]:
+            return False
+        values = {number: self.new.get(number) for number in both}
+        showing = {
+            number
+            for number, value in values.items()
+            if isinstance(value, Dictionary) and shows_something(self.new, value)
+        }
+        shown = [[number for number in one if number in showing] for one in kept]
+        return shown[0] != shown[1]
 
     def _same_annotation(self, before: Value, after: Value) -> bool:
         if isinstance(before, Ref) and isinstance(after, Ref):
@@ -175,7 +193,10 @@ class FieldsCompared(TwoViews):
             yield from self._form_field(number, before, after, keys, known)
 
     def _comment(self, number: int, before: Dictionary, after: Dictionary, keys: list[str]) -> Iterator[Change]:
-        quiet = {"M", "NM", "StructParent", "P", "Parent", "Popup", "Open", "State", "StateModel"}
+        quiet = {"M", "NM", "StructParent", "P", "Parent", "Popup", "State", "StateModel"}
+        if self.new.resolve(after.get("Open")) is not True:
+            # An open window covers what lies beneath it.
+            quiet.add("Open")
         if set(keys) <= quiet or not (shows_something(self.old, before) or shows_something(self.new, after)):
             yield Change(Grade.PERMITTED, Act.COMMENT, "", kind_of(before))
         else:

@@ -10,6 +10,7 @@ from signatures.formats.pdf_compare_document import (
     CATALOG_UPKEEP,
     FORM_FREE,
     PAGE_UPKEEP,
+    READ_INSTEAD,
     DocumentCompared,
 )
 from signatures.formats.pdf_compare_fields import FIELD_FREE, FILL_KEYS, WIDGET_LOOKS
@@ -169,7 +170,13 @@ class UsesCompared(DocumentCompared):
             elif first != "Parent":
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGES_CHANGED", f"object {number}")
         elif is_structure(value):
-            yield Change(Grade.PERMITTED, Act.UPKEEP, "")
+            spoken = first in READ_INSTEAD
+            yield Change(
+                Grade.UNKNOWN if spoken else Grade.PERMITTED,
+                Act.CONTENT if spoken else Act.UPKEEP,
+                "OBJECT_CHANGED" if spoken else "",
+                f"object {number}" if spoken else "",
+            )
         elif "ByteRange" in value and "Contents" in value:
             if first != "Data" and not same(before, after):
                 detail = f"object {number} at /{first}"

@@ -22,6 +22,7 @@ from tests.makers_pdf import (
 FOLDER = Path(__file__).parent / "pdf" / "otherwise"
 
 _FORGED = stream(PAGE_TEXT.replace("87", "99"))
+_COLOURS = ("1 0 0", "0 0 1")
 _TRAILER = "<< /Size 99 /Root 1 0 R /Info 9 0 R /Prev {prev} >>"
 
 
@@ -304,6 +305,43 @@ def packed(head: str, inside: str) -> bytes:
     return bytes(output) + f"\nendstream\nendobj\nstartxref\n{table}\n%%EOF\n".encode()
 
 
+def _two_stamps() -> Made:
+    """Signed with a red and a blue stamp on one place; the blue one lies above."""
+    stamp = "<< /Type /Annot /Subtype /Stamp /Rect [50 640 250 700] /F 4 /AP << /N {look} 0 R >> >>"
+    looks = {f"o{62 + index}": look(f"{colour} rg 0 0 200 60 re f", 200, 60) for index, colour in enumerate(_COLOURS)}
+    page = a_pdf().bodies[3].replace("/Annots [7 0 R]", "/Annots [60 0 R 61 0 R 7 0 R]")
+    return sign(a_pdf(o3=page, o60=stamp.format(look=62), o61=stamp.format(look=63), **looks))
+
+
+def piled_otherwise(order: str) -> bytes:
+    """The annotations are listed in another order now, so that another one lies above."""
+    made = _two_stamps()
+    return revision(made, {3: made.bodies[3].replace("60 0 R 61 0 R", order)}).data
+
+
+def window_opened() -> bytes:
+    """The closed window of a note is open now, over the text."""
+    window = "<< /Type /Annot /Subtype /Popup /Rect [50 640 250 700] /Open false >>"
+    made = sign(a_pdf(o3=listed(a_pdf().bodies[3], "Annots", "60 0 R"), o60=window))
+    return revision(made, {60: window.replace("false", "true")}).data
+
+
+def spoken_otherwise(*, apart: bool = False) -> bytes:
+    """The structure says another text now for what the page shows; screen readers speak it."""
+    element = "<< /Type /StructElem /S /Span /P 41 0 R /Pg 3 0 R /K 0 {text}>>"
+    roots = {
+        "o1": "<< /Type /Catalog /Pages 2 0 R /AcroForm 6 0 R /MarkInfo << /Marked true >> /StructTreeRoot 41 0 R >>",
+        "o41": "<< /Type /StructTreeRoot /K 40 0 R /ParentTree << /Nums [0 [40 0 R]] >> >>",
+        "o3": a_pdf().bodies[3].replace("/Contents", "/StructParents 0 /Contents"),
+        "o4": stream("/Span << /MCID 0 >> BDC " + PAGE_TEXT + " EMC"),
+    }
+    if apart:
+        made = sign(a_pdf(o40=element.format(text="/ActualText 42 0 R "), o42="(Tong diem: 87)", **roots))
+        return revision(made, {42: "(Tong diem: 99)"}).data
+    made = sign(a_pdf(o40=element.format(text=""), **roots))
+    return revision(made, {40: element.format(text="/ActualText (Tong diem: 99) ")}).data
+
+
 # The update's name, its maker, and the finding that stops it.
 OTHERWISE: dict[str, tuple[Callable[[], bytes], str]] = {
     "hidden-object": (hiding, "UPDATE_READ_DIFFERENTLY"),
@@ -376,6 +414,11 @@ OTHERWISE: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed("3 0 ", "{page} stream\nx\nendstream"),
         "UPDATE_READ_DIFFERENTLY",
     ),
+    "stamps-in-another-order": (lambda: piled_otherwise("61 0 R 60 0 R"), "ANNOTATION_CHANGED"),
+    "stamp-listed-again": (lambda: piled_otherwise("60 0 R 61 0 R 60 0 R"), "ANNOTATION_CHANGED"),
+    "window-opened": (window_opened, "ANNOTATION_CHANGED"),
+    "spoken-otherwise": (spoken_otherwise, "OBJECT_CHANGED"),
+    "spoken-otherwise-in-its-own-object": (lambda: spoken_otherwise(apart=True), "OBJECT_CHANGED"),
     "value-as-text": (value_as_text, "CONTENTS_GAP_MISMATCH"),
     "value-as-annotation": (value_as_annotation, "CONTENTS_GAP_MISMATCH"),
     "value-in-an-open-object": (value_in_an_open_object, "CONTENTS_GAP_MISMATCH"),
