@@ -15,13 +15,14 @@ from signatures.certificates import Certificate, Extension, comparable_name, rea
 MAX_CRL_BYTES = 64 << 20
 
 _REASON_CODE = "2.5.29.21"
+INVALIDITY = "2.5.29.24"
 _CERTIFICATE_ISSUER = "2.5.29.29"
 _DELTA = "2.5.29.27"
 _NUMBER = "2.5.29.20"
 _SCOPE = "2.5.29.28"
 _EXPIRED_KEPT = "2.5.29.60"
 _KNOWN_CRITICAL = frozenset({_DELTA, _NUMBER, _SCOPE, "2.5.29.35"})
-_KNOWN_ENTRY_CRITICAL = frozenset({_REASON_CODE, _CERTIFICATE_ISSUER, "2.5.29.24"})
+_KNOWN_ENTRY_CRITICAL = frozenset({_REASON_CODE, _CERTIFICATE_ISSUER, INVALIDITY})
 # The extensions of nearly every entry: a reason code alone. Its last octet is the reason.
 _PLAIN_REASON = bytes.fromhex("300c300a0603551d1504030a01")
 
@@ -49,7 +50,7 @@ class CrlError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One revoked certificate: since when, and why ("" where the list is silent)."""
+    """One revoked certificate: since when (an earlier invalidity date counts), and why ("" if the list is silent)."""
 
     revoked_at: datetime
     reason: str
@@ -324,10 +325,17 @@ class _Index:
         if found is None:
             return None
         wanted = comparable_name(issuer)
-        for position in found if isinstance(found, tuple) else (found,):
-            if self._issuer_at(position) == wanted:
-                return _entry(asn1.read(self._crl.der, position, self._crl.entries[1]))
-        return None
+        entries = [
+            _entry(asn1.read(self._crl.der, position, self._crl.entries[1]))
+            for position in (found if isinstance(found, tuple) else (found,))
+            if self._issuer_at(position) == wanted
+        ]
+        # Listed twice, the gravest counts: for good before on hold, and the earliest day.
+        return min(
+            entries,
+            key=lambda one: (one.reason == "removeFromCRL", one.reason == "certificateHold", one.revoked_at),
+            default=None,
+        )
 
     def _issuer_at(self, position: int) -> str | bytes:
         current = comparable_name(self._crl.issuer)
@@ -340,12 +348,15 @@ class _Index:
 
 def _entry(element: asn1.Element) -> Entry:
     parts = element.parts(2, 3)
-    reason = ""
+    since, reason = parts[1].time(), ""
     if len(parts) == 3:
-        extension = read_extensions(parts[2]).get(_REASON_CODE)
-        if extension is not None:
-            reason = REASONS.get(asn1.only(extension.value).integer(), "unspecified")
-    return Entry(parts[1].time(), reason)
+        extensions = read_extensions(parts[2])
+        if _REASON_CODE in extensions:
+            reason = REASONS.get(asn1.only(extensions[_REASON_CODE].value).integer(), "unspecified")
+        if INVALIDITY in extensions:
+            # Since then somebody else may have had the key, however late the authority heard of it (RFC 5280, 5.3.2).
+            since = min(since, asn1.only(extensions[INVALIDITY].value).time())
+    return Entry(since, reason)
 
 
 @lru_cache(maxsize=32)

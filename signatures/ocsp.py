@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Literal
 
 from signatures import algorithms, asn1
-from signatures.certificates import Certificate, comparable_name, holds
-from signatures.crls import REASONS
+from signatures.certificates import Certificate, comparable_name, holds, read_extensions
+from signatures.crls import INVALIDITY, REASONS
 
 # An answer speaks of one certificate, seldom of a handful; the bound stops answers made to be slow.
 MAX_SINGLE_ANSWERS = 200
@@ -164,6 +164,10 @@ def _single(element: asn1.Element) -> SingleAnswer:
     for part in rest:
         if part.tag == 0xA0:
             next_update = part.first().time()
+        elif part.tag == 0xA1 and revoked_at is not None:
+            since = read_extensions(part.first()).get(INVALIDITY)
+            # As in a list (RFC 6960, 4.4.5): since then the key was in other hands.
+            revoked_at = revoked_at if since is None else min(revoked_at, asn1.only(since.value).time())
     return SingleAnswer(
         digest,
         issuer_name.octets(),

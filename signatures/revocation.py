@@ -102,7 +102,9 @@ def _from_answers(
     detail = _NO_ANSWER
     good: Status | None = None
     for answer in papers.ocsps:
-        single = next((one for one in answer.answers if one.speaks_of(certificate, issuer)), None)
+        about = [one for one in answer.answers if one.speaks_of(certificate, issuer)]
+        # Of two answers about one certificate in one message, that of a revocation counts.
+        single = min(about, key=lambda one: one.status != "revoked", default=None)
         if single is None or single.status == "unknown" or not answer.usable:
             continue
         if not _responder_may(answer, certificate, issuer, anchor, papers, depth):

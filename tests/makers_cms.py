@@ -280,7 +280,7 @@ def certify(
 
 def revocation_list(
     issuer: Holder,
-    revoked: Iterable[tuple[int, datetime] | tuple[int, datetime, int]] = (),
+    revoked: Iterable[tuple[int, datetime] | tuple[int, datetime, int] | tuple[int, datetime, int, datetime]] = (),
     *,
     this_update: datetime = NOW,
     next_update: datetime | None = UNTIL,
@@ -288,12 +288,15 @@ def revocation_list(
     key: Key | None = None,
     extensions: Iterable[bytes] = (),
 ) -> bytes:
-    """A CertificateList of `issuer`; each entry is serial, date and, if wanted, a reason code."""
+    """A CertificateList of `issuer`; each entry is serial, date, perhaps reason code and invalidity date."""
     rows = []
     for entry in revoked:
         reason = b""
         if len(entry) == 3:
             reason = seq(extension("2.5.29.21", tlv(0x0A, bytes((entry[2],)))))
+        elif len(entry) == 4:
+            since = extension("2.5.29.24", generalized(entry[3]))
+            reason = seq(extension("2.5.29.21", tlv(0x0A, bytes((entry[2],)))), since)
         rows.append(seq(integer(entry[0]), utc_time(entry[1]), reason))
     signer = issuer.key if key is None else key
     identifier, _ = raw_sign(signer, b"")
@@ -320,8 +323,9 @@ def ocsp_answer(
     next_update: datetime | None = None,
     produced_at: datetime | None = None,
     with_certificate: bool = True,
+    extensions: Iterable[bytes] = (),
 ) -> bytes:
-    """A successful OCSPResponse about `certificate`, signed by `responder`."""
+    """A successful OCSPResponse about `certificate`, signed by `responder`; `extensions` are those of its answer."""
     key_octets = issuer_key_octets(issuer)
     identifier = seq(
         algorithm(DIGESTS["sha1"]),
@@ -334,6 +338,7 @@ def ocsp_answer(
         status,
         generalized(this_update),
         b"" if next_update is None else tlv(0xA0, generalized(next_update)),
+        tlv(0xA1, seq(*extensions)) if extensions else b"",
     )
     data = seq(tlv(0xA1, responder.subject), generalized(produced_at or this_update), seq(single))
     chosen, value = raw_sign(responder.key, data)

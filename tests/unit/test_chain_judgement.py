@@ -22,6 +22,7 @@ from tests.makers_cms import (
     certify,
     ec_key,
     extension,
+    generalized,
     key_usage,
     ocsp_answer,
     office,
@@ -226,6 +227,21 @@ def test_a_certificate_revoked_later_was_good_then() -> None:
     assert judgement.revoked_at == NOW + 3 * DAY
 
 
+def test_a_key_that_was_stolen_before_the_proven_time_proves_nothing_then() -> None:
+    """The authority revoked it later, and says since when the key was known to others."""
+    entry = [(office().lan.serial, NOW + 3 * DAY, 1, NOW - DAY)]
+    judgement = judge(crls=lists_of_office(revoked=entry, this_update=NOW + 4 * DAY))
+    assert (judgement.sub_indication, judgement.revoked_at) == ("REVOKED_NO_POE", NOW - DAY)
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_of_two_entries_about_one_certificate_the_gravest_counts(turned: bool) -> None:
+    """Revoked for good before, and once more later, in whatever order they stand."""
+    entries = [(office().lan.serial, NOW - 2 * DAY, 1), (office().lan.serial, NOW + 2 * DAY, 6)]
+    lists = lists_of_office(revoked=entries[::-1] if turned else entries, this_update=NOW + 3 * DAY)
+    assert judge(crls=lists).sub_indication == "REVOKED_NO_POE"
+
+
 def test_a_list_from_after_the_proven_time_is_the_best_evidence() -> None:
     """Silence of a later list means that nothing had happened by then."""
     assert judge(crls=lists_of_office(this_update=NOW + 30 * DAY)).revocation is Revocation.GOOD
@@ -382,6 +398,20 @@ def test_an_answer_of_revoked_counts_from_its_day() -> None:
         office_.authority, office_.lan, office_.authority, status=revoked_since(NOW + DAY), this_update=NOW + 2 * DAY
     )
     assert by_answer(after).revocation is Revocation.GOOD
+
+
+def test_an_answer_that_tells_since_when_the_key_was_stolen_counts_from_then() -> None:
+    """The same as in a list."""
+    office_ = office()
+    answer = ocsp_answer(
+        office_.authority,
+        office_.lan,
+        office_.authority,
+        status=revoked_since(NOW + DAY, 1),
+        this_update=NOW + 2 * DAY,
+        extensions=(extension("2.5.29.24", generalized(NOW - DAY)),),
+    )
+    assert by_answer(answer).revocation is Revocation.REVOKED
 
 
 def test_a_stale_answer_leaves_a_gap() -> None:
