@@ -31,7 +31,14 @@ from signatures.formats.pdf_nodes import (
 from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Stream, Value
 from signatures.formats.pdf_overlay import Looks, compare_looks
 from signatures.formats.pdf_permissions import Permissions
-from signatures.formats.pdf_plain import found_otherwise, hidden_objects, is_plain_plumbing, lists_plainly, odd_table
+from signatures.formats.pdf_plain import (
+    found_otherwise,
+    hidden_objects,
+    is_plain_plumbing,
+    lists_plainly,
+    odd_table,
+    points_beside,
+)
 from signatures.formats.pdf_roles import leaning_streams, object_streams
 from signatures.formats.pdf_same import same
 from signatures.formats.pdf_view import View
@@ -175,8 +182,10 @@ class _Comparison(UsesCompared):
                 ]
         if hidden_objects(new, guarded.later, old.end, len(new.file.data)):
             found.append("objects inside of others")
-        if odd_table(old, old.sections[0]) and found_otherwise(old):
+        if (odd_table(old, old.sections[0]) or points_beside(old)) and found_otherwise(old):
             found.append("objects inside of others, and a table that was odd when signed")
+        elif points_beside(new) and found_otherwise(new):
+            found.append("objects inside of others, and a table that points beside another")
         yield from (Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_READ_DIFFERENTLY", detail) for detail in found)
 
     def _is_odd_plumbing(self, number: int, value: Value) -> bool:

@@ -25,6 +25,7 @@ _TRAILER = re.compile(rb"[\x00\t\n\x0c\r ]*trailer")
 _HEADER_WORD = re.compile(rb"(?<![A-Za-z])obj(?![A-Za-z])")
 _HEADER_BEFORE = re.compile(rb"(?<![0-9])(\d{1,10})" + GAP + rb"\d{1,5}(?:" + GAP + rb")?\Z")
 _TRAILER_WORD = re.compile(rb"trailer[\x00\t\n\x0c\r ]*<<")
+_END_MARK = re.compile(rb"startxref[\x00\t\n\x0c\r ]*(\d{1,12})")
 _HEADER_ROOM = 200
 # So much is unpacked at a time to see whether it ends.
 _PIECE = 1 << 20
@@ -71,6 +72,19 @@ def _is_plain_table(data: bytes, section: Section) -> bool:
             return False
         position = rows.end()
     return _TRAILER.match(data, position) is not None
+
+
+def points_beside(view: View) -> bool:
+    """Say whether the end mark, or a table, points beside the table that it means: some programs then look."""
+    data = view.file.data
+    tail = data.rfind(b"startxref", 0, view.end)
+    mark = _END_MARK.match(data, tail, view.end) if tail >= 0 else None
+    said: list[Value] = [int(mark[1]) if mark is not None else None]
+    said += [section.trailer.get("Prev") for section in view.sections[:-1]]
+    return any(
+        not isinstance(place, int) or place > section.start or bool(data[place : section.start].strip(_WHITE))
+        for place, section in zip(said, view.sections, strict=True)
+    )
 
 
 def is_plain_plumbing(view: View, stream: Stream) -> bool:

@@ -73,6 +73,20 @@ def signed_without_root() -> bytes:
     return updated(signed, {60: HARMLESS})
 
 
+def pointing_beside(*, when_signed: bool) -> bytes:
+    """An object is hidden in the signed bytes, and their end mark (or the update's table) points beside their table."""
+    made = sign(revision(a_pdf(), {40: holding(an_object(4, _FORGED).decode())}))
+    if not when_signed:
+        beside = made.last_table + 4
+        return updated(made, {60: HARMLESS}, trailer=f"<< /Size 99 /Root 1 0 R /Info 9 0 R /Prev {beside} >>")
+    data = made.data.replace(f"startxref\n{made.last_table}".encode(), f"startxref\n{made.last_table + 1}".encode())
+    start, stop = data.rindex(b"/Contents <") + 11, data.rindex(b"> >>")
+    at = data.rindex(b"/ByteRange [")
+    numbers = b"/ByteRange [0 0000000000 0000000000 0000000000]"
+    empty = data[:at] + numbers + data[at + len(numbers) : start] + b"0" * (stop - start) + data[stop:]
+    return updated(fill_in(Made(empty, made.bodies, made.last_table)), {60: HARMLESS})
+
+
 def rewritten(number: int, body: str, generation: int = 0) -> bytes:
     """The update writes an object again that says the same, as some programs read it."""
     return updated(sign(a_pdf()), {number: an_object(number, body, generation)})
@@ -366,6 +380,8 @@ OTHERWISE: dict[str, tuple[Callable[[], bytes], str]] = {
         "UPDATE_READ_DIFFERENTLY",
     ),
     "signed-without-root": (signed_without_root, "UPDATE_READ_DIFFERENTLY"),
+    "signed-with-an-end-beside": (lambda: pointing_beside(when_signed=True), "UPDATE_READ_DIFFERENTLY"),
+    "previous-table-beside": (lambda: pointing_beside(when_signed=False), "UPDATE_READ_DIFFERENTLY"),
     "header-of-another-generation": (lambda: rewritten(4, stream(PAGE_TEXT), 1), "UPDATE_READ_DIFFERENTLY"),
     "length-below-nought": (
         lambda: rewritten(4, f"<< /Length -5 >>\nstream\n{PAGE_TEXT}\nendstream"),
