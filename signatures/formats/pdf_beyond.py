@@ -9,8 +9,10 @@ table of contents of the update names it. The objects found here are compared li
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterator
 
+from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_objects import GAP, Ref
 from signatures.formats.pdf_roles import object_around, object_streams
@@ -32,6 +34,9 @@ _TEXT = re.compile(rb"\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.)*
 _HEAD_ROOM = 4096
 # A lawful file has no text that stays open; a comment may hold a bracket. More is there to keep us busy.
 MAX_OPEN_TEXTS = 64
+# Every so many bytes a place is remembered that nothing lies across; the last bytes before an end may be cut words.
+_STEP = 50_000
+_NEAR = 64
 
 
 def read_beyond(signed: View) -> set[int]:
@@ -52,7 +57,7 @@ def read_beyond(signed: View) -> set[int]:
 def open_ends(view: View, end: int) -> Iterator[int]:
     """Yield a place inside each object of `view` whose data or text begins before `end` and may not end there."""
     yield from _long_data(view, end)
-    yield from _open_texts(view.file.data, end)
+    yield from _open_texts(view.file, end)
 
 
 def _long_data(signed: View, end: int) -> Iterator[int]:
@@ -66,19 +71,33 @@ def _long_data(signed: View, end: int) -> Iterator[int]:
         if _passes_end(data, match.start(), int(match[1]), end):
             yield match.start()
     largest = -1
-    for match in _LENGTH.finditer(data, 0, end):
-        if match["long"] is not None:
-            length = int(match["long"])
-        elif largest < 0:
-            numbers = [] if object_streams(signed) else _NUMBER_OBJECT.findall(data, 0, end)
-            largest = length = max(map(int, numbers), default=end)
-        else:
+    for position, far, long in _lengths(signed.file):
+        if position >= end:
+            return
+        length = long
+        if far >= 0:
+            if largest < 0:
+                numbers = [] if object_streams(signed) else _NUMBER_OBJECT.findall(data, 0, end)
+                largest = max(map(int, numbers), default=end)
             length = largest
-        if match.end() + length + _HEAD_ROOM <= end:
+        if position + length + 2 * _HEAD_ROOM <= end:
             continue
-        said = length if match["far"] is None else signed.resolve(Ref(int(match["far"]), 0))
-        if not isinstance(said, int) or _passes_end(data, match.start(), said, end):
-            yield match.start()
+        said = length if far < 0 else signed.resolve(Ref(far, 0))
+        if not isinstance(said, int) or _passes_end(data, position, said, end):
+            yield position
+
+
+def _lengths(file: PdfFile) -> list[tuple[int, int, int]]:
+    """Return place, object number (or -1) and number of each long or indirect /Length in the file, searched once."""
+    if file.lengths is None:
+        file.lengths = []
+        at = file.data.find(b"/Length")
+        while at >= 0:
+            match = _LENGTH.match(file.data, at)
+            if match is not None:
+                file.lengths.append((at, int(match["far"] or -1), int(match["long"] or -1)))
+            at = file.data.find(b"/Length", at + 7)
+    return file.lengths
 
 
 def _passes_end(data: bytes, position: int, length: int, end: int) -> bool:
@@ -87,11 +106,18 @@ def _passes_end(data: bytes, position: int, length: int, end: int) -> bool:
     return (begin if begin >= 0 else position + _HEAD_ROOM) + 8 + length > end
 
 
-def _open_texts(data: bytes, end: int) -> Iterator[int]:
+def _open_texts(file: PdfFile, end: int) -> Iterator[int]:
     """Yield where a text or a stream opens that does not close before `end`."""
-    position = 0
+    data = file.data
+    # Until something stays open, every reading from the beginning passes the same places, whatever its end.
+    position = file.closed[bisect_right(file.closed, max(0, end - _NEAR)) - 1]
+    reached = position
     count = 0
     while position < end:
+        if not count and position > reached + _STEP and position < end - _NEAR:
+            reached = position
+            if reached > file.closed[-1]:
+                file.closed.append(reached)
         # From here to the next stream's data stand dictionaries, lists and texts.
         stop = data.find(b"stream", position, end)
         opens = data.find(b"(", position, end if stop < 0 else stop)

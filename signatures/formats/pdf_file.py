@@ -65,6 +65,9 @@ class PdfFile:
     objects: dict[tuple[int, int], Placed] = field(default_factory=dict)
     streams: dict[int, ObjectStream] = field(default_factory=dict)
     doubled: dict[int, frozenset[int]] = field(default_factory=dict)
+    # Places that no text and no stream's data lie across (see `pdf_beyond`), and where the lengths of streams stand.
+    closed: list[int] = field(default_factory=lambda: [0])
+    lengths: list[tuple[int, int, int]] | None = None
     _sections: dict[int, Section] = field(default_factory=dict)
     _found: dict[int, dict[int, int]] = field(default_factory=dict)
     _read: int = 0

@@ -7,17 +7,14 @@ that nobody signed) and the signature still holds. So nothing that a reader show
 
 from __future__ import annotations
 
-import re
-
 from signatures.formats.pdf_beyond import open_ends
 from signatures.formats.pdf_file import Placed
 from signatures.formats.pdf_objects import Dictionary
 from signatures.formats.pdf_roles import object_around
 from signatures.formats.pdf_view import View
 
-# The line before an object: the end of another, or of a revision; else the object before it may still be open.
-_CLOSED = re.compile(rb"(?:endobj|endstream|%%EOF)\Z")
-_LINE = re.compile(rb"[^\r\n]*\Z")
+# What stands before an object, the end of another or of a revision; else the object before it may still be open.
+_CLOSED = (b"endobj", b"endstream", b"%%EOF")
 _WHITE = b"\x00\t\n\x0c\r "
 # Comments between two objects are seldom longer, and a missing line end before the header is looked at anyway.
 _ROOM = 2048
@@ -46,11 +43,10 @@ def _begins_afresh(data: bytes, start: int) -> bool:
     """Say whether what stands before the object at `start` has come to its end."""
     before = data[max(0, start - _ROOM) : start].rstrip(_WHITE)
     while before:
-        line = _LINE.search(before)
-        assert line is not None  # it matches the empty line, too
-        if b"%" not in line[0] or line[0].lstrip(_WHITE).startswith(b"%%EOF"):
-            return _CLOSED.search(before) is not None
-        if not line[0].lstrip(_WHITE).startswith(b"%"):
+        line = before[max(before.rfind(b"\r"), before.rfind(b"\n")) + 1 :]
+        if b"%" not in line or line.lstrip(_WHITE).startswith(b"%%EOF"):
+            return before.endswith(_CLOSED)
+        if not line.lstrip(_WHITE).startswith(b"%"):
             return False
-        before = before[: line.start()].rstrip(_WHITE)
+        before = before[: len(before) - len(line)].rstrip(_WHITE)
     return True
