@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -252,3 +253,22 @@ def open_small_office(
 
 
 AnOffice = Callable[..., SmallOffice]
+
+
+def put(small_office: SmallOffice, path: str, data: bytes, at: datetime = IN_TIME) -> None:
+    """Let a file be in the export folder since `at`, finished."""
+    file = small_office.folder / "export" / path
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_bytes(data)
+    os.utime(file, (at.timestamp(), at.timestamp()))
+    Path(f"{file}.done").touch()
+
+
+def by_name(small_office: SmallOffice) -> dict[str, Delivery]:
+    """Every delivery by the name of its file."""
+    return {one.name: one for one in small_office.deliveries().values()}
+
+
+def codes(delivery: Delivery) -> set[str]:
+    """The codes of a delivery's reasons."""
+    return {one.code for one in delivery.reasons}

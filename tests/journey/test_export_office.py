@@ -21,7 +21,7 @@ from storage.accounts import Accounts
 from storage.audit import audit
 from storage.records import Action, Delivery, LetterKind, LetterState, Role, State, Timeliness
 from tests.makers import CLOSES, DUE, IN_TIME
-from tests.offices import SmallOffice, a_form, a_mail, a_signed_form
+from tests.offices import SmallOffice, a_form, a_mail, a_signed_form, by_name, codes, put
 
 HOUR = timedelta(hours=1)
 SXD, OFFICE = Party("H11.09", "Sở Xây dựng", "sxd@x"), Party("H11.11", "Sở TTTT", "stttt@x")
@@ -56,25 +56,6 @@ def package(
         operation=operation,
         replaces=about,
     )
-
-
-def put(small_office: SmallOffice, path: str, data: bytes, at: datetime = IN_TIME) -> None:
-    """Let a file be in the export folder since `at`, finished."""
-    file = small_office.folder / "export" / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
-    os.utime(file, (at.timestamp(), at.timestamp()))
-    Path(f"{file}.done").touch()
-
-
-def by_name(small_office: SmallOffice) -> dict[str, Delivery]:
-    """Every delivery by the name of its file."""
-    return {one.name: one for one in small_office.deliveries().values()}
-
-
-def codes(delivery: Delivery) -> set[str]:
-    """The codes of a delivery's reasons."""
-    return {one.code for one in delivery.reasons}
 
 
 def answers(small_office: SmallOffice) -> list[tuple[str, str]]:

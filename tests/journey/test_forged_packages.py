@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-from datetime import datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
 from intake.demo.exports import NEW, REVOKE, Attachment, Party, document_id, edxml_document, manifest
 from intake.once import run_once
 from intake.sources.bundles import BundleFile, write_bundle
-from storage.records import Delivery, State
+from storage.records import State
 from tests.makers import DUE, IN_TIME
 from tests.makers_sources import Sink
-from tests.offices import SmallOffice, a_mail, a_signed_form
+from tests.offices import SmallOffice, a_mail, a_signed_form, by_name, codes, put
 
 HOUR = timedelta(hours=1)
 SXD, OFFICE = Party("H11.09", "Sở Xây dựng", "sxd@x"), Party("H11.11", "Sở TTTT", "stttt@x")
@@ -38,25 +36,6 @@ def package(sender: Party = SXD, number: str = "1", **changes: object) -> bytes:
 def recall(sender: Party = SXD, about: str = THE_FORM) -> bytes:
     """A package that recalls `about`."""
     return package(sender, "2", operation=REVOKE, attachments=(), replaces=(about,), subject="Thu hồi Phiếu đánh giá")
-
-
-def put(small_office: SmallOffice, path: str, data: bytes, at: datetime = IN_TIME) -> None:
-    """Let a file be in the export folder since `at`, finished."""
-    file = small_office.folder / "export" / path
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_bytes(data)
-    os.utime(file, (at.timestamp(), at.timestamp()))
-    Path(f"{file}.done").touch()
-
-
-def by_name(small_office: SmallOffice) -> dict[str, Delivery]:
-    """Every delivery by the name of its file."""
-    return {one.name: one for one in small_office.deliveries().values()}
-
-
-def codes(delivery: Delivery) -> set[str]:
-    """The codes of a delivery's reasons."""
-    return {one.code for one in delivery.reasons}
 
 
 def test_the_systems_own_recall_is_obeyed(small_office: SmallOffice) -> None:
