@@ -113,13 +113,15 @@ def _open_texts(file: PdfFile, end: int) -> Iterator[int]:
     position = file.closed[bisect_right(file.closed, max(0, end - _NEAR)) - 1]
     reached = position
     count = 0
+    stop = data.find(b"stream", position, end)
     while position < end:
         if not count and position > reached + _STEP and position < end - _NEAR:
             reached = position
             if reached > file.closed[-1]:
                 file.closed.append(reached)
-        # From here to the next stream's data stand dictionaries, lists and texts.
-        stop = data.find(b"stream", position, end)
+        # From here to the next stream's data, searched for once, stand dictionaries, lists and texts: maybe many texts.
+        if 0 <= stop < position:
+            stop = data.find(b"stream", position, end)
         opens = data.find(b"(", position, end if stop < 0 else stop)
         if opens >= 0:
             text = _TEXT.match(data, opens, end)
