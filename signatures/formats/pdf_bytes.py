@@ -15,7 +15,7 @@ from signatures.algorithms import new_hash
 from signatures.formats.pdf_fields import SignatureField, fields_of, signature_fields
 from signatures.formats.pdf_file import PdfFile
 from signatures.formats.pdf_gap import lies_in_another
-from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, hex_string, skip_white
+from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Ref, hex_string, skip_white
 from signatures.formats.pdf_same import same_through
 from signatures.formats.pdf_tables import Section
 from signatures.formats.pdf_view import NotPdf, View
@@ -23,6 +23,7 @@ from signatures.report import Covers, Reason
 
 _WHITE = b"\x00\t\n\x0c\r "
 _ONLY_WHITE = re.compile(rb"[\x00\t\n\x0c\r ]*")
+_PLAIN_RANGE = re.compile(rb"\[[0-9\x00\t\n\x0c\r ]*\]")
 _HEX_GAP = re.compile(rb"<[0-9A-Fa-f\x00\t\n\x0c\r ]*>")
 _END_MARK = re.compile(
     rb"[\x00\t\n\x0c\r ]*startxref[\x00\t\n\x0c\r ]*(\d{1,12})[\x00\t\n\x0c\r ]*%%EOF[\t ]*(?:\r\n|\r|\n)?"
@@ -83,11 +84,26 @@ def byte_range(field: SignatureField, view: View) -> tuple[int, int, int, int] |
     if len(numbers) != 4 or len(whole) != 4:
         return Reason("BYTE_RANGE_INVALID", "not four whole numbers")
     first, second, third, fourth = whole
+    if not _is_plain_range(field.dictionary, view):
+        # Programs read "--5", "5-1" and the like each in their own way, and then verify other bytes.
+        return Reason("BYTE_RANGE_INVALID", "its numbers are not plainly written")
     if first != 0 or second <= 0 or third <= second or fourth < 0:
         return Reason("BYTE_RANGE_INVALID", f"[{first} {second} {third} {fourth}]")
     if third + fourth > len(view.file.data):
         return Reason("BYTE_RANGE_INVALID", f"ends at {third + fourth}, the file at {len(view.file.data)}")
     return first, second, third, fourth
+
+
+def _is_plain_range(dictionary: Dictionary, view: View) -> bool:
+    """Say whether the numbers of /ByteRange are written with digits only, where that can be seen."""
+    value = dictionary.get("ByteRange")
+    if isinstance(value, Ref):
+        placed = view.placed(value.number)
+        return placed is not None and not placed.odd
+    start, stop = dictionary.spans.get("ByteRange", (0, 0))
+    if isinstance(value, list) and any(isinstance(one, Ref) for one in value):
+        return True
+    return not view.file.data.startswith(b"[", start) or _PLAIN_RANGE.fullmatch(view.file.data, start, stop) is not None
 
 
 def guard(field: SignatureField, view: View, others: Sequence[tuple[int, int]], signed: View | None) -> Guarded:

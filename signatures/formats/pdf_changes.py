@@ -18,6 +18,7 @@ from dataclasses import replace
 from signatures.formats.pdf_beyond import read_beyond
 from signatures.formats.pdf_bytes import Guarded
 from signatures.formats.pdf_compare_uses import UsesCompared
+from signatures.formats.pdf_ends import begins_elsewhere
 from signatures.formats.pdf_fields import fields_of
 from signatures.formats.pdf_filters import TooCostly
 from signatures.formats.pdf_grades import Act, Box, Change, Changes, Grade
@@ -37,10 +38,12 @@ from signatures.formats.pdf_plain import (
     is_plain_plumbing,
     lists_plainly,
     odd_table,
+    oddly_packed,
     points_beside,
 )
 from signatures.formats.pdf_roles import leaning_streams, object_streams
-from signatures.formats.pdf_same import same
+from signatures.formats.pdf_same import same, same_through
+from signatures.formats.pdf_spoken import newly_spoken
 from signatures.formats.pdf_view import View
 from signatures.report import ChangedAfter, Reason
 
@@ -58,10 +61,15 @@ def changes_after(guarded: Guarded, view: View, permissions: Permissions) -> Cha
 
     TooCostly where an update touches more than any lawful one.
     """
+    elsewhere = begins_elsewhere(guarded, view)
     if not guarded.later or guarded.signed is None:
+        if elsewhere:
+            return Changes(ChangedAfter.UNKNOWN, (Reason("READ_FROM_ELSEWHERE", elsewhere),))
         return Changes(ChangedAfter.NOTHING)
     comparison = _Comparison(guarded.signed, view)
     found = list(comparison.changes(guarded))
+    if elsewhere:
+        found.append(Change(Grade.UNKNOWN, Act.CONTENT, "READ_FROM_ELSEWHERE", elsewhere))
     if guarded.stray:
         found.append(Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_HAS_STRAY_BYTES"))
     if guarded.signed.repaired and not guarded.signed.rebuilt:
@@ -114,6 +122,11 @@ def _sum(changes: list[Change], comparison: _Comparison) -> Changes:
     return Changes(after, (*reasons, *remarks), tuple(sorted(pages, key=lambda one: (one[0], one[1] or ()))))
 
 
+def _first_identifier(view: View, trailer: Dictionary) -> Value:
+    identifiers = view.resolve(trailer.get("ID"))
+    return view.resolve(identifiers[0]) if isinstance(identifiers, list) and identifiers else None
+
+
 class _Comparison(UsesCompared):
     """The whole comparison: finds what is different, has it graded, and looks at what shows."""
 
@@ -127,6 +140,7 @@ class _Comparison(UsesCompared):
         touched = self._touched(guarded)
         if any(one.doubled for section in new.sections for one in (section, section.hidden) if one is not None):
             yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_ROW_WRONG", "two rows for one object")
+        yield from self._encryptions(guarded)
         yield from self._oddities(guarded, touched)
         # What stands where it stood, and may yet be read otherwise.
         unsettled = read_beyond(old)
@@ -159,6 +173,26 @@ class _Comparison(UsesCompared):
                 selves.append(number)
                 yield from judged
         yield from self._by_use(others, self._replaced_looks(), selves)
+        for number in newly_spoken(old, new, self.different):
+            yield Change(Grade.UNKNOWN, Act.CONTENT, "OBJECT_CHANGED", f"object {number}")
+
+    def _encryptions(self, guarded: Guarded) -> Iterator[Change]:
+        """
+        Yield where an update forgets that the file is encrypted: some programs then read it as it lies.
+
+        Others, as we do, take what a trailer forgot from the one before it.
+        """
+        old, new = self.old, self.new
+        encrypted = old.trailer.get("Encrypt")
+        if encrypted is None:
+            return
+        first = _first_identifier(old, old.trailer)
+        for section in (old.sections[0], *guarded.later):
+            if not same_through(old, encrypted, new, section.trailer.get("Encrypt")):
+                yield Change(Grade.FORBIDDEN, Act.CONTENT, "ENCRYPTION_CHANGED", f"the table at {section.start}")
+            elif not same(first, _first_identifier(new, section.trailer)):
+                # The key is made with the file's identifier (ISO 32000-1, 7.6.3.3).
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "ENCRYPTION_CHANGED", f"/ID at {section.start}")
 
     def _oddities(self, guarded: Guarded, touched: set[int]) -> Iterator[Change]:
         """Yield what the update wrote in a way that programs read differently, each by its own habit."""
@@ -180,6 +214,7 @@ class _Comparison(UsesCompared):
                     for before, row in ((old.locate(number), section.rows.find(number)),)
                     if row is not None and row.kind == "f" and before is not None and before.kind != "f"
                 ]
+        found += [f"object stream {number}, odd when signed" for number in sorted(oddly_packed(old))]
         if hidden_objects(new, guarded.later, old.end, len(new.file.data)):
             found.append("objects inside of others")
         if (odd_table(old, old.sections[0]) or points_beside(old)) and found_otherwise(old):

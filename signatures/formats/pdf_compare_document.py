@@ -26,6 +26,7 @@ from signatures.formats.pdf_nodes import (
 )
 from signatures.formats.pdf_objects import Dictionary, Ref, Value
 from signatures.formats.pdf_same import same, same_through
+from signatures.formats.pdf_spoken import READ_INSTEAD
 
 # Keys of the catalogue, by what a change of them means. What is not listed is unknown.
 CATALOG_UPKEEP = frozenset(
@@ -36,8 +37,6 @@ CATALOG_UPKEEP = frozenset(
 )  # fmt: skip
 CATALOG_FORBIDDEN = frozenset({"Pages", "Perms", "OCProperties", "Collection", "NeedsRendering"})
 PAGE_UPKEEP = frozenset({"Tabs", "StructParents", "LastModified", "PieceInfo", "Metadata", "Thumb", "ID", "PZ", "B"})
-# What an element of the structure says is read, copied or spoken instead of what shows (ISO 32000-1, 14.9.3 to 14.9.5).
-READ_INSTEAD = frozenset({"ActualText", "Alt", "E"})
 FORM_FREE = frozenset({"SigFlags", "CO"})
 # ISO 32000-1, table 150: what says how the letters run and which part of the pages is shown or printed.
 _SHOWN_BY = frozenset({"Direction", "ViewArea", "ViewClip", "PrintArea", "PrintClip", "PrintPageRange", "PrintScaling"})

@@ -7,10 +7,13 @@ from dataclasses import replace
 
 from signatures.formats.pdf_fields import Field
 from signatures.formats.pdf_grades import Act, Change, Grade
+from signatures.formats.pdf_looks import TEXT_KINDS, shows_another_value
 from signatures.formats.pdf_nodes import (
     box_of,
     kind_of,
+    looks_of,
     number_text,
+    or_empty,
     shown_otherwise,
     shows_elsewhere,
     shows_something,
@@ -85,9 +88,16 @@ class FieldsCompared(TwoViews):
             act = Act.UPKEEP if self._is_time_stamp(known, value) else Act.SIGN
             return Change(Grade.PERMITTED, act, "", name, name)
         empty = self.new.resolve(known.value if known is not None else value.get("V")) is None
-        if (empty and self.new.resolve(value.get("AP")) is not None) or shows_elsewhere(self.new, value):
+        borrowed = self._was_given(known.value if known is not None else value.get("V"))
+        if (empty and value.get("AP") is not None) or borrowed or shows_elsewhere(self.new, value):
             return self._showing(Grade.VISIBLE, Act.FORM, "FIELD_ADDED", value, name, item, page)
         return self._showing(Grade.PERMITTED, Act.SIGN, "SIGNATURE_ADDED", value, name, item, page)
+
+    def _was_given(self, value: Value) -> bool:
+        """Say whether a field's value is a signature that another field had before: then nobody signs in this one."""
+        return isinstance(value, Ref) and any(
+            isinstance(one.value, Ref) and one.value.number == value.number for one in self.old_fields.values()
+        )
 
     def _annotation_list(self, page: int, before: Value, after: Value) -> Iterator[Change]:
         old_items = list(before) if isinstance(before, list) else []
@@ -222,7 +232,8 @@ class FieldsCompared(TwoViews):
                     continue
                 if not (shows_something(self.old, before) or shows_something(self.new, after)):
                     continue
-                if signing and not shows_elsewhere(self.new, after):
+                borrowed = self._was_given(now.value if now is not None else None)
+                if signing and not borrowed and not shows_elsewhere(self.new, after):
                     change = self._showing(Grade.PERMITTED, act, "SIGNATURE_ADDED", after, known.name, Ref(number, 0))
                     yield replace(change, refills=same(before.get("Rect"), after.get("Rect")))
                 else:
@@ -282,6 +293,22 @@ class FieldsCompared(TwoViews):
             return replace(
                 change, grade=Grade.UNKNOWN, act=Act.FORM, code="FIELD_CHANGED", detail=f"{known.name} /{key}"
             )
+        if key in ("RV", "I") and not valued:
+            # Programs that draw rich texts, or mark what was chosen, show this and not the value.
+            return replace(change, grade=Grade.UNKNOWN, code="FIELD_CHANGED", detail=f"{known.name} /{key}")
+        if valued and now is not None and shows_another_value(self.new, now):
+            return replace(change, grade=Grade.UNKNOWN, code="FIELD_SHOWS_ANOTHER_VALUE", detail=known.name)
+        if shows and self._can_look_otherwise(before, after, known):
+            return replace(change, grade=Grade.VISIBLE, code="FIELD_LOOK_CHANGED", detail=known.name, refills=True)
         alone = shows and not valued and before.get("AP") is not None
         overwrites = valued and key == "V" and values[0] not in _EMPTY
         return replace(change, shows=shows, refills=True, alone=alone, overwrites=overwrites)
+
+    def _can_look_otherwise(self, before: Dictionary, after: Dictionary, known: Field) -> bool:
+        """Say whether a filled field got a look that drawing its page once does not show (see `shows_elsewhere`)."""
+        looks = or_empty(self.new.resolve(after.get("AP"))).keys()
+        were = or_empty(self.old.resolve(before.get("AP"))).keys()
+        moving = looks - {"N"} if known.kind in TEXT_KINDS else looks - {"N", "D"} - were
+        ground = not looks and not same(before.get("MK"), after.get("MK")) and "BG" in or_empty(after.get("MK"))
+        layered = any(look.head.get("OC") is not None for look in looks_of(self.new, after))
+        return bool(moving) or ground or layered or not same(before.get("OC"), after.get("OC"))

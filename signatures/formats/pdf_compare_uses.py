@@ -10,7 +10,6 @@ from signatures.formats.pdf_compare_document import (
     CATALOG_UPKEEP,
     FORM_FREE,
     PAGE_UPKEEP,
-    READ_INSTEAD,
     DocumentCompared,
 )
 from signatures.formats.pdf_compare_fields import FIELD_FREE, FILL_KEYS, WIDGET_LOOKS
@@ -28,6 +27,7 @@ from signatures.formats.pdf_nodes import (
 from signatures.formats.pdf_objects import Dictionary, Ref, Value
 from signatures.formats.pdf_roles import MAX_STEPS, UNREADABLE, Path, Use, uses_of
 from signatures.formats.pdf_same import same
+from signatures.formats.pdf_spoken import READ_INSTEAD
 
 # Through these keys pages and looks take what they draw with (ISO 32000-1, 7.8.3 and 12.5.5). A dictionary that calls
 # itself a page, a field, a catalogue or an element of the structure, and is found there too, is more than it says.

@@ -3,10 +3,21 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 
 from signatures.formats.pdf_fields import Field, fields_of, form_of
 from signatures.formats.pdf_nodes import inherited, looks_of, or_empty
-from signatures.formats.pdf_objects import Dictionary, PdfSyntaxError, Reader, Ref, Stream, Value, name_of, text_of
+from signatures.formats.pdf_objects import (
+    Dictionary,
+    Name,
+    PdfSyntaxError,
+    Reader,
+    Ref,
+    Stream,
+    Value,
+    name_of,
+    text_of,
+)
 from signatures.formats.pdf_view import View
 
 _WHITE = rb"\x00\t\n\x0c\r "
@@ -19,6 +30,10 @@ _FONT = re.compile(rb"/([^" + _WHITE + rb"()<>\[\]{}/%]+)[" + _WHITE + rb"]+[-+.
 _ANY_NAME = re.compile(rb"/([^" + _WHITE + rb"()<>\[\]{}/%]*)")
 # ISO 32000-1, 12.7.3.3: the kinds of fields whose look is made of their value.
 TEXT_KINDS = frozenset({"Tx", "Ch"})
+# ISO 32000-1, table 228: a password is shown as asterisks.
+_PASSWORD = 1 << 13
+_TAG = re.compile(r"<[^>]*>")
+_SPACE, _TILDE = 32, 126
 
 
 def looks_stand_alone(view: View) -> bool:
@@ -49,6 +64,60 @@ def looks_say_values(view: View) -> bool:
                 return False
             if shown and not value:
                 return False
+    return True
+
+
+def shows_another_value(view: View, field: Field) -> bool:
+    """
+    Say whether a look of `field`, as far as it can be read, or its rich text says something else than its value.
+
+    Not told of fields that scripts write in a form of their own, of lists that show other words than they hold, of
+    passwords, and of letters in the codes of a font.
+    """
+    if view.resolve(field.inherited("Opt")) is not None:
+        return False
+    if field.kind == "Btn":
+        return _pressed_otherwise(view, field)
+    flags = view.resolve(field.inherited("Ff"))
+    if field.kind not in TEXT_KINDS or (isinstance(flags, int) and flags & _PASSWORD) or "AA" in field.lineage[0]:
+        return False
+    value = _letters(text_of(view.resolve(field.value)))
+    rich = view.resolve(field.inherited("RV"))
+    if isinstance(rich, bytes) and value not in _letters(unescape(_TAG.sub("", text_of(rich)))):
+        return True
+    for look in (one for widget in _widgets(view, field) for one in looks_of(view, widget)):
+        shown = _letters(_texts(_content(view, look)))
+        readable = (shown + value).isascii() and shown.isprintable() and _fonts_are_plain(view, look)
+        if readable and shown and value not in shown:
+            return True
+    return False
+
+
+def _pressed_otherwise(view: View, field: Field) -> bool:
+    """Say whether the buttons of a field show another state than its value names (ISO 32000-1, 12.7.4.2.3)."""
+    held = view.resolve(field.value)
+    value = str(held) if isinstance(held, Name) else text_of(held)
+    known: set[str] = set()
+    shown: set[str] = set()
+    for widget in _widgets(view, field):
+        states = view.entry(view.entry(widget, "AP"), "N")
+        if isinstance(states, Dictionary):
+            known |= set(states)
+            state = view.entry(widget, "AS")
+            shown |= {str(state)} & set(states) if isinstance(state, Name) else set()
+    shown.discard("Off")
+    return bool(shown - {value}) or (value in known - {"Off"} and value not in shown)
+
+
+def _fonts_are_plain(view: View, look: Stream) -> bool:
+    """Say whether every font of a look shows the Latin letters and digits as what they are."""
+    fonts = view.entry(view.entry(look, "Resources"), "Font")
+    for font in or_empty(fonts).values():
+        if view.entry(font, "Subtype") not in ("Type1", "TrueType") or "+" in str(view.entry(font, "BaseFont")):
+            return False
+        changed = view.entry(view.entry(font, "Encoding"), "Differences")
+        if isinstance(changed, list) and any(isinstance(one, int) and _SPACE <= one <= _TILDE for one in changed):
+            return False
     return True
 
 

@@ -216,15 +216,15 @@ def shows_elsewhere(view: View, value: Dictionary) -> bool:
     """
     Say whether an annotation that shows can look otherwise than on a screen at its usual size.
 
-    On paper only, on being pointed at, at another scale, with a layer turned on, or with a ground that programs draw
-    without being given a look: such a one cannot be judged by drawing the page once.
+    On paper only, on being pointed at, at another scale, on a page that is turned, with a layer turned on, or with a
+    ground that programs draw without being given a look: such a one cannot be judged by drawing the page once.
     """
     flags = flags_of(view, value)
     looks = view.resolve(value.get("AP"))
     ground = looks is None and view.entry(value.get("MK"), "BG") not in (None, [])
     moving = isinstance(looks, Dictionary) and bool(looks.keys() - {"N"})
     layered = value.get("OC") is not None or any(look.head.get("OC") is not None for look in looks_of(view, value))
-    return bool(flags & (_NO_VIEW | _NO_ZOOM)) or ground or moving or layered
+    return bool(flags & (_NO_VIEW | _NO_ZOOM | _NO_ROTATE)) or ground or moving or layered
 
 
 def shown_otherwise(old: View, before: Dictionary, new: View, after: Dictionary) -> bool:

@@ -14,6 +14,7 @@ from collections.abc import Iterator
 
 from signatures.formats.pdf_filters import Budget
 from signatures.formats.pdf_objects import GAP, Dictionary, Name, PdfSyntaxError, Reader, Ref, Stream, Value, skip_white
+from signatures.formats.pdf_roles import object_streams
 from signatures.formats.pdf_tables import Section
 from signatures.formats.pdf_view import View
 
@@ -89,7 +90,19 @@ def points_beside(view: View) -> bool:
 
 def is_plain_plumbing(view: View, stream: Stream) -> bool:
     """Say whether a stream of objects is packed as every program unpacks it: not at all, or deflated, whole."""
-    head = stream.head
+    if not _is_plainly_packed(stream.head):
+        return False
+    if stream.head.get("Filter") is None:
+        return True
+    decryptor = view.file.decryptor
+    try:
+        return _is_whole_deflate(stream.raw if decryptor is None else decryptor.stream_bytes(stream), view.file.budget)
+    except (zlib.error, ValueError):
+        return False
+
+
+def _is_plainly_packed(head: Dictionary) -> bool:
+    """Say whether a stream says that it is packed in no way, or deflated, and how, itself."""
     filters, parameters = head.get("Filter"), head.get("DecodeParms")
     if isinstance(filters, list) and len(filters) == 1:
         filters = filters[0]
@@ -101,15 +114,31 @@ def is_plain_plumbing(view: View, stream: Stream) -> bool:
     if not isinstance(filters, Name) or filters != "FlateDecode":
         return False
     if isinstance(parameters, Dictionary):
-        if not all(key in _PARAMETERS and _is_whole(value) for key, value in parameters.items()):
-            return False
-    elif parameters is not None:
-        return False
-    decryptor = view.file.decryptor
-    try:
-        return _is_whole_deflate(stream.raw if decryptor is None else decryptor.stream_bytes(stream), view.file.budget)
-    except (zlib.error, ValueError):
-        return False
+        return all(key in _PARAMETERS and _is_whole(value) for key, value in parameters.items())
+    return parameters is None
+
+
+def oddly_packed(view: View) -> set[int]:
+    """
+    Return the object streams of `view` that some programs cannot unpack, or unpack to other objects.
+
+    What others read in them, and what that refers to, nobody here can tell.
+    """
+    found: set[int] = set()
+    for number in object_streams(view):
+        value = view.get(number)
+        if not isinstance(value, Stream):
+            continue
+        try:
+            pairs, data, first = view.object_stream(number)
+        except PdfSyntaxError:
+            found.add(number)
+            continue
+        words = data[:first].split()
+        listed = b"".join(words).isdigit() and len(words) == 2 * len(pairs)
+        if value.head.get("Type") != "ObjStm" or not _is_plainly_packed(value.head) or (words and not listed):
+            found.add(number)
+    return found
 
 
 def _is_whole_deflate(raw: bytes, budget: Budget) -> bool:
