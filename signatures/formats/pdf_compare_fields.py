@@ -10,8 +10,8 @@ from signatures.formats.pdf_grades import Act, Change, Grade
 from signatures.formats.pdf_looks import TEXT_KINDS, shows_another_value
 from signatures.formats.pdf_nodes import (
     box_of,
+    has_layers,
     kind_of,
-    looks_of,
     number_text,
     or_empty,
     shown_otherwise,
@@ -310,5 +310,4 @@ class FieldsCompared(TwoViews):
         were = or_empty(self.old.resolve(before.get("AP"))).keys()
         moving = looks - {"N"} if known.kind in TEXT_KINDS else looks - {"N", "D"} - were
         ground = not looks and not same(before.get("MK"), after.get("MK")) and "BG" in or_empty(after.get("MK"))
-        layered = any(look.head.get("OC") is not None for look in looks_of(self.new, after))
-        return bool(moving) or ground or layered or not same(before.get("OC"), after.get("OC"))
+        return bool(moving) or ground or has_layers(self.new, after) or not same(before.get("OC"), after.get("OC"))

@@ -319,6 +319,10 @@ class UsesCompared(DocumentCompared):
                 return
             yield from self._signature_field(holder, value, current, keys, known)
             return
+        letters = [or_empty(one).get("ToUnicode") for one in (before, after)]
+        if "Resources" in path and (before is None or "ToUnicode" in path or not same(*letters)):
+            # What a look draws with was supplied, or its letters mean others: not every program draws the difference.
+            yield Change(Grade.UNKNOWN, Act.FILL, "FIELD_LOOK_CHANGED", name, name)
         if first in FILL_KEYS or first in WIDGET_LOOKS:
             yield self._filled(holder, value, current, first, known)
         elif first in FIELD_FREE:

@@ -17,6 +17,7 @@ from signatures.formats.pdf_view import View
 from signatures.report import Covers
 
 _FIRST = re.compile(rb"\d{1,10}" + GAP + rb"\d{1,5}" + GAP + rb"obj")
+_PLAIN_MARK = re.compile(rb"startxref[\t ]{0,8}[\r\n]{1,8}[\t ]{0,8}\d{1,12}[\t ]{0,8}[\r\n]")
 # Programs look for the end mark within so many last bytes, some within more (ISO 32000-1, annex H.3, note 18).
 _MARK_WITHIN = 1024
 
@@ -25,10 +26,12 @@ def begins_elsewhere(guarded: Guarded, view: View) -> str:
     """Say why a program may begin to read elsewhere, "" if none does. Source: ISO 32000-1, 7.5.5 and annex F."""
     data = view.file.data
     size = len(data)
-    if size > guarded.end and data.rfind(b"startxref", max(0, size - _MARK_WITHIN)) < 0:
-        alone = signed_view(view.file, guarded.end) if guarded.covers is Covers.WHOLE else view
+    mark = data.rfind(b"startxref", max(0, size - _MARK_WITHIN))
+    if (mark < 0 and size > guarded.end) or (mark >= 0 and _PLAIN_MARK.match(data, mark) is None):
+        whole = guarded.covers is Covers.WHOLE and size > guarded.end
+        alone = signed_view(view.file, guarded.end) if whole else view
         if alone is None or found_otherwise(alone):
-            return "the end mark is far from the end"
+            return "the end mark is far from the end" if mark < 0 else "the end mark is oddly written"
     said, table = _linearised(data)
     if said < 0 or guarded.signed is None:
         return ""

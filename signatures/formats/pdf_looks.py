@@ -71,13 +71,12 @@ def shows_another_value(view: View, field: Field) -> bool:
     """
     Say whether a look of `field`, as far as it can be read, or its rich text says something else than its value.
 
-    Not told of fields that scripts write in a form of their own, of lists that show other words than they hold, of
+    Not told of fields that scripts write in a form of their own, of buttons that hold other words than their states, of
     passwords, and of letters in the codes of a font.
     """
-    if view.resolve(field.inherited("Opt")) is not None:
-        return False
+    choices = view.resolve(field.inherited("Opt"))
     if field.kind == "Btn":
-        return _pressed_otherwise(view, field)
+        return choices is None and _pressed_otherwise(view, field)
     flags = view.resolve(field.inherited("Ff"))
     if field.kind not in TEXT_KINDS or (isinstance(flags, int) and flags & _PASSWORD) or "AA" in field.lineage[0]:
         return False
@@ -85,10 +84,17 @@ def shows_another_value(view: View, field: Field) -> bool:
     rich = view.resolve(field.inherited("RV"))
     if isinstance(rich, bytes) and value not in _letters(unescape(_TAG.sub("", text_of(rich)))):
         return True
+    accepted = {value}
+    for choice in choices if isinstance(choices, list) else ():
+        # A choice may show another word than it holds (ISO 32000-1, table 231).
+        pair = view.resolve(choice)
+        words = [_letters(text_of(view.resolve(one))) for one in pair] if isinstance(pair, list) else []
+        if len(words) > 1 and words[0] == value:
+            accepted.add(words[1])
     for look in (one for widget in _widgets(view, field) for one in looks_of(view, widget)):
         shown = _letters(_texts(_content(view, look)))
-        readable = (shown + value).isascii() and shown.isprintable() and _fonts_are_plain(view, look)
-        if readable and shown and value not in shown:
+        readable = (shown + "".join(accepted)).isascii() and shown.isprintable() and _fonts_are_plain(view, look)
+        if readable and shown and not any(one in shown for one in accepted):
             return True
     return False
 

@@ -151,6 +151,26 @@ def looks_of(view: View, widget: Value) -> list[Stream]:
     return found
 
 
+def has_layers(view: View, widget: Value) -> bool:
+    """Say whether a look of an annotation, or a form or text in it, is on a layer that can be turned on and off."""
+    waiting = looks_of(view, widget)
+    seen: set[int] = set()
+    while waiting:
+        look = waiting.pop()
+        if id(look) in seen:
+            continue
+        seen.add(id(look))
+        if look.head.get("OC") is not None:
+            return True
+        resources = view.entry(look, "Resources")
+        marks = or_empty(view.entry(resources, "Properties"))
+        if any(view.entry(one, "Type") in ("OCG", "OCMD") for one in marks.values()):
+            return True
+        pictures = or_empty(view.entry(resources, "XObject"))
+        waiting += [one for one in map(view.resolve, pictures.values()) if isinstance(one, Stream)]
+    return False
+
+
 def number_text(value: Value) -> str:
     return f"object {value.number}" if isinstance(value, Ref) else "a field"
 
@@ -223,7 +243,7 @@ def shows_elsewhere(view: View, value: Dictionary) -> bool:
     looks = view.resolve(value.get("AP"))
     ground = looks is None and view.entry(value.get("MK"), "BG") not in (None, [])
     moving = isinstance(looks, Dictionary) and bool(looks.keys() - {"N"})
-    layered = value.get("OC") is not None or any(look.head.get("OC") is not None for look in looks_of(view, value))
+    layered = value.get("OC") is not None or has_layers(view, value)
     return bool(flags & (_NO_VIEW | _NO_ZOOM | _NO_ROTATE)) or ground or moving or layered
 
 

@@ -63,15 +63,25 @@ def linearised(said: Callable[[int], int], *, white: bytes = b"", updated: bool 
 
 def white_space_behind(*, drafted: bool) -> bytes:
     """So much white space behind the end that programs find no end mark; `drafted`: the newest page is not the live."""
+    return (_over_a_draft() if drafted else sign(a_pdf())).data + _WHITE
+
+
+def _over_a_draft() -> Made:
+    """Signed after a draft of the page's text was taken back: who looks for objects finds the draft last."""
     base = a_pdf()
-    if not drafted:
-        return sign(base).data + _WHITE
     place = base.data.index(b"4 0 obj")
     draft = revision(base, {4: stream(_FORGED_TEXT)})
     table = len(draft.data)
     end = f"trailer\n<< /Size 10 /Root 1 0 R /Info 9 0 R /Prev {draft.last_table} >>\nstartxref\n{table}\n%%EOF\n"
     back = draft.data + f"xref\n4 1\n{place:010} 00000 n \n{end}".encode()
-    return sign(Made(back, base.bodies, table)).data + _WHITE
+    return sign(Made(back, base.bodies, table))
+
+
+def end_written(word: bytes) -> bytes:
+    """The end mark of an update is written as `word`, which some programs do not understand."""
+    data = revision(_over_a_draft(), {90: "<< >>"}).data
+    at = data.rindex(b"startxref\n")
+    return data[:at] + word + data[at + 10 :]
 
 
 # Object streams that not every program unpacks alike.
@@ -264,6 +274,41 @@ def button(state: str, value: str) -> bytes:
     return revision(made, {7: box.replace("/AS /Off", f"/AS /{state}").replace("/V /Off", f"/V /{value}")}).data
 
 
+def letters_supplied() -> bytes:
+    """The font of a filled field's look lacks its table of letters; the update brings it, and 87 is copied as 99."""
+    table = (
+        "/CIDInit /ProcSet findresource begin 12 dict begin begincmap /CMapName /X def /CMapType 2 def 1"
+        " begincodespacerange <00> <FF> endcodespacerange 2"
+        " beginbfchar <38> <0039> <37> <0039> endbfchar endcmap end end"
+    )
+    font = "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /ToUnicode 40 0 R >>"
+    shown = _saying("87 diem").replace("5 0 R", "45 0 R")
+    return revision(sign(a_pdf(o7=_holding("87 diem"), o8=shown, o45=font)), {40: stream(table)}).data
+
+
+_LAYER = {62: "<< /Type /OCG /Name (x) >>"}
+
+
+def picture_in_a_layer() -> bytes:
+    """The look draws a form that lies in a layer."""
+    drawn = look("/I Do").replace("/Font << /F1 5 0 R >>", "/XObject << /I 40 0 R >>")
+    inner = _saying("99 diem").replace("/Type /XObject", "/Type /XObject /OC 62 0 R")
+    return filled(_holding("87 diem"), drawn, {40: inner, **_LAYER})
+
+
+def text_in_a_layer() -> bytes:
+    """The look's text lies in a layer."""
+    text = look("/OC /P BDC BT /F1 12 Tf 2 10 Td (87 diem) Tj ET EMC")
+    return filled(_holding("87 diem"), text.replace("/Font", "/Properties << /P 62 0 R >> /Font"), _LAYER)
+
+
+def chosen(shown: str) -> bytes:
+    """The choice "a" is shown as this word."""
+    field = _FIELD.replace("/FT /Tx", "/FT /Ch /Ff 131072 /Opt [[(a) (Dat)] [(b) (Truot)]]")
+    made = sign(a_pdf(o7=field))
+    return revision(made, {7: field.replace("/T (HoTen)", "/T (HoTen) /V (a)"), 8: _saying(shown)}).data
+
+
 # What is read aloud.
 
 
@@ -303,6 +348,8 @@ DECEIVING: dict[str, tuple[Callable[[], bytes], str]] = {
     "linearised-until-white-space": (lambda: linearised(lambda size: size - 1, white=b"\n"), "READ_FROM_ELSEWHERE"),
     "linearised-to-another-table": (lambda: linearised(lambda size: size), "READ_FROM_ELSEWHERE"),
     "end-mark-far-from-the-end": (lambda: white_space_behind(drafted=True), "READ_FROM_ELSEWHERE"),
+    "end-mark-with-a-nought": (lambda: end_written(b"startxref\0"), "READ_FROM_ELSEWHERE"),
+    "end-mark-in-one-word": (lambda: end_written(b"startxref"), "READ_FROM_ELSEWHERE"),
     "objects-packed-by-lzw": (lambda: packed("/Filter /LZWDecode", _lzw), "UPDATE_READ_DIFFERENTLY"),
     "objects-packed-by-lengths": (
         lambda: packed("/Filter /RunLengthDecode", lambda data: bytes([len(data) - 1]) + data + b"\x80"),
@@ -358,6 +405,10 @@ DECEIVING: dict[str, tuple[Callable[[], bytes], str]] = {
         ),
         "FIELD_LOOK_CHANGED",
     ),
+    "filled-with-a-picture-in-a-layer": (picture_in_a_layer, "FIELD_LOOK_CHANGED"),
+    "filled-with-text-in-a-layer": (text_in_a_layer, "FIELD_LOOK_CHANGED"),
+    "letters-of-a-field-supplied": (letters_supplied, "FIELD_LOOK_CHANGED"),
+    "chosen-otherwise": (lambda: chosen("Truot"), "FIELD_SHOWS_ANOTHER_VALUE"),
     "filled-with-another-rich-text": (lambda: filled_richly(before=False), "FIELD_SHOWS_ANOTHER_VALUE"),
     "rich-text-without-a-value": (lambda: filled_richly(before=True), "FIELD_CHANGED"),
     "ticked-in-value-only": (lambda: button("Off", "Yes"), "FIELD_SHOWS_ANOTHER_VALUE"),
@@ -373,6 +424,7 @@ HONEST: dict[str, Callable[[], bytes]] = {
     "honest-white-space": lambda: white_space_behind(drafted=False),
     "honest-encryption": lambda: encrypted(ENCRYPTED),
     "honest-field": lambda: filled(_holding("87 diem"), _saying("87 diem")),
+    "honest-choice": lambda: chosen("Dat"),
     "honest-tick": lambda: button("Yes", "Yes"),
     "honest-range": lambda: range_written(lambda start, stop, rest: f"0\n{start} {stop}\n{rest}"),
 }
