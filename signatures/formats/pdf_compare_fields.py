@@ -204,6 +204,8 @@ class FieldsCompared(TwoViews):
 
     def _comment(self, number: int, before: Dictionary, after: Dictionary, keys: list[str]) -> Iterator[Change]:
         quiet = {"M", "NM", "StructParent", "P", "Parent", "Popup", "State", "StateModel"}
+        if self.new.entry(after.get("Popup"), "Open") is True:
+            quiet.discard("Popup")
         if self.new.resolve(after.get("Open")) is not True:
             # An open window covers what lies beneath it.
             quiet.add("Open")

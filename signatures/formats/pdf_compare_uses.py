@@ -253,7 +253,7 @@ class UsesCompared(DocumentCompared):
                     yield Change(Grade.VISIBLE, Act.COMMENT, "ANNOTATION_REMOVED", kind_of(before), page=page, box=box)
             elif isinstance(before, Dictionary) and isinstance(after, Dictionary) and len(path) == 2:
                 yield from self._annotation(number, before, after)
-            elif len(path) > 2 and path[2] not in ("Parent", "P", "Popup", "IRT"):
+            elif len(path) > 2 and (path[2] not in ("Parent", "P", "Popup", "IRT") or self._opens(before, after, path)):
                 yield from self._annotation_part(number, page, path)
         elif first == "Contents":
             if isinstance(before, list) or before is None:
@@ -268,6 +268,11 @@ class UsesCompared(DocumentCompared):
             yield Change(Grade.UNKNOWN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /AA", page=page)
         elif first != "Parent":
             yield Change(Grade.FORBIDDEN, Act.CONTENT, "PAGE_CHANGED", f"object {number} of /{first}", page=page)
+
+    def _opens(self, before: Value, after: Value, path: Path) -> bool:
+        """Say whether a note's window that was closed or missing when signed is open now, and covers something."""
+        windows = [view.entry(value, "Open") for view, value in ((self.old, before), (self.new, after))]
+        return path[2] == "Popup" and windows[0] is not True and windows[1] is True
 
     def _annotation_part(self, number: int, page: int, path: Path) -> Iterator[Change]:
         """A part of an annotation (its look, its action) changed that belongs to no form field."""

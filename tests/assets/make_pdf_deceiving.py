@@ -309,6 +309,13 @@ def chosen(shown: str) -> bytes:
     return revision(made, {7: field.replace("/T (HoTen)", "/T (HoTen) /V (a)"), 8: _saying(shown)}).data
 
 
+def window_supplied() -> bytes:
+    """The window of a note is missing when signed; the update brings it, open, over the text."""
+    note = "<< /Type /Annot /Subtype /Text /Rect [10 10 30 30] /F 4 /Contents (x) /Popup 141 0 R >>"
+    made = sign(a_pdf(o40=note, o3=listed(a_pdf().bodies[3], "Annots", "40 0 R")))
+    return revision(made, {141: "<< /Type /Annot /Subtype /Popup /Rect [50 640 300 710] /Open true >>"}).data
+
+
 # What is read aloud.
 
 
@@ -413,6 +420,7 @@ DECEIVING: dict[str, tuple[Callable[[], bytes], str]] = {
     "rich-text-without-a-value": (lambda: filled_richly(before=True), "FIELD_CHANGED"),
     "ticked-in-value-only": (lambda: button("Off", "Yes"), "FIELD_SHOWS_ANOTHER_VALUE"),
     "ticked-otherwise-than-its-value": (lambda: button("Yes", "No"), "FIELD_SHOWS_ANOTHER_VALUE"),
+    "window-supplied": (window_supplied, "ANNOTATION_CHANGED"),
     "spoken-by-another-tree": (lambda: spoken_by("root"), "OBJECT_CHANGED"),
     "spoken-by-a-new-element": (lambda: spoken_by("new"), "OBJECT_CHANGED"),
     "spoken-by-a-prepared-element": (lambda: spoken_by("prepared"), "OBJECT_CHANGED"),
