@@ -61,7 +61,7 @@ def test_there_is_room_for_so_many_searches(own: Preferences) -> None:
         own.save_view(f"v{number}", "q=1", NOON)
     with pytest.raises(PreferenceError) as refused:
         own.save_view("one more", "q=1", NOON)
-    assert "Bỏ bớt" in refused.value.remedy
+    assert "Bỏ bớt" in refused.value.told.do_vi
     own.save_view("v3", "q=new", NOON)
     assert len(own.views()) == MOST_VIEWS
     assert SavedView("v3", "q=new") in own.views()
