@@ -180,7 +180,8 @@ class _Comparison(UsesCompared):
         """
         Yield where an update forgets that the file is encrypted: some programs then read it as it lies.
 
-        Others, as we do, take what a trailer forgot from the one before it.
+        Others, as we do, take what a trailer forgot from the one before it. Honest writers forget it too, so that it
+        is a doubt, while an encryption of its own is none.
         """
         old, new = self.old, self.new
         encrypted = old.trailer.get("Encrypt")
@@ -188,11 +189,16 @@ class _Comparison(UsesCompared):
             return
         first = _first_identifier(old, old.trailer)
         for section in (old.sections[0], *guarded.later):
-            if not same_through(old, encrypted, new, section.trailer.get("Encrypt")):
+            own = section.trailer.get("Encrypt")
+            if own is None:
+                detail = f"the table at {section.start} forgets /Encrypt"
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_READ_DIFFERENTLY", detail)
+            elif not same_through(old, encrypted, new, own):
                 yield Change(Grade.FORBIDDEN, Act.CONTENT, "ENCRYPTION_CHANGED", f"the table at {section.start}")
             elif not same(first, _first_identifier(new, section.trailer)):
                 # The key is made with the file's identifier (ISO 32000-1, 7.6.3.3).
-                yield Change(Grade.UNKNOWN, Act.CONTENT, "ENCRYPTION_CHANGED", f"/ID at {section.start}")
+                detail = f"the table at {section.start} forgets or changes /ID"
+                yield Change(Grade.UNKNOWN, Act.CONTENT, "UPDATE_READ_DIFFERENTLY", detail)
 
     def _oddities(self, guarded: Guarded, touched: set[int]) -> Iterator[Change]:
         """Yield what the update wrote in a way that programs read differently, each by its own habit."""

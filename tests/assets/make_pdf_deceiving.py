@@ -372,8 +372,8 @@ DECEIVING: dict[str, tuple[Callable[[], bytes], str]] = {
         lambda: packed("/Filter /ASCIIHexDecode", lambda data: data.hex().encode().replace(b"2f", b"2xf", 1) + b">"),
         "UPDATE_READ_DIFFERENTLY",
     ),
-    "encryption-forgotten": (lambda: encrypted(""), "ENCRYPTION_CHANGED"),
-    "encryption-without-identifier": (lambda: encrypted("/Encrypt 50 0 R "), "ENCRYPTION_CHANGED"),
+    "encryption-forgotten": (lambda: encrypted(""), "UPDATE_READ_DIFFERENTLY"),
+    "encryption-without-identifier": (lambda: encrypted("/Encrypt 50 0 R "), "UPDATE_READ_DIFFERENTLY"),
     "signature-borrowed": (lambda: signature_borrowed(prepared=False), "FIELD_ADDED"),
     "signature-borrowed-for-a-prepared-field": (
         lambda: signature_borrowed(prepared=True),
