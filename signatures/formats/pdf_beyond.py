@@ -20,14 +20,22 @@ from signatures.formats.pdf_view import View
 
 # Data shorter than this can pass the end only from within as many bytes before it.
 _SHORT = 10_000
+# It only looks at what follows, so that the next one is found though it stands in what seems to be a comment here.
 _LENGTH = re.compile(
-    rb"/Length" + GAP + rb"(?:(?P<far>\d{1,10})" + GAP + rb"\d{1,5}" + GAP + rb"R(?![A-Za-z0-9])|(?P<long>\d{5,10}))"
+    rb"/Length(?="
+    + GAP
+    + rb"(?:(?P<far>\d{1,10})"
+    + GAP
+    + rb"\d{1,5}"
+    + GAP
+    + rb"R(?![A-Za-z0-9])|(?P<long>\d{5,10})))"
 )
 _ANY_LENGTH = re.compile(rb"/Length" + GAP + rb"(\d{1,10})")
 _NUMBER_OBJECT = re.compile(rb"obj" + GAP + rb"(\d{1,10})" + GAP + rb"endobj")
 # The word `stream` begins a stream's data only between these.
 _BEFORE_DATA = frozenset(b"\x00\t\n\x0c\r >")
 _AFTER_WORD = frozenset(b"\r\n")
+_STREAM_END = re.compile(rb"endstream")
 _BRACKETS = re.compile(rb"\\.|[()]", re.DOTALL)
 _TEXT = re.compile(rb"\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.|\((?:[^()\\]++|\\.)*+\))*+\))*+\)", re.DOTALL)
 # A stream's data begins at most so many bytes behind the word /Length: the rest of its dictionary.
@@ -90,13 +98,9 @@ def _long_data(signed: View, end: int) -> Iterator[int]:
 def _lengths(file: PdfFile) -> list[tuple[int, int, int]]:
     """Return place, object number (or -1) and number of each long or indirect /Length in the file, searched once."""
     if file.lengths is None:
-        file.lengths = []
-        at = file.data.find(b"/Length")
-        while at >= 0:
-            match = _LENGTH.match(file.data, at)
-            if match is not None:
-                file.lengths.append((at, int(match["far"] or -1), int(match["long"] or -1)))
-            at = file.data.find(b"/Length", at + 7)
+        file.lengths = [
+            (match.start(), int(match["far"] or -1), int(match["long"] or -1)) for match in _LENGTH.finditer(file.data)
+        ]
     return file.lengths
 
 
@@ -138,11 +142,11 @@ def _open_texts(file: PdfFile, end: int) -> Iterator[int]:
         elif stop < 0:
             return
         elif stop + 6 < end and data[stop + 6] in _AFTER_WORD and data[stop - 1] in _BEFORE_DATA:
-            closed = data.find(b"endstream", stop, end)
-            if closed < 0:
+            closed = _STREAM_END.search(data, stop, end)
+            if closed is None:
                 yield stop
                 return
-            position = closed + 9
+            position = closed.end()
         else:
             position = stop + 6
 
