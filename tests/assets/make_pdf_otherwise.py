@@ -142,6 +142,20 @@ def _other_padding(data: bytes, letter: bytes) -> bytes:
     return data[: start + used] + letter * (stop - start - used) + data[stop:]
 
 
+def _with_its_field(base: Made, output: bytearray, places: dict[int, int]) -> Made:
+    """Close the update `output` of `base`, in which the value stands as object 70 already, with a field; and sign."""
+    for number, body in {
+        71: "<< /FT /Sig /T (Ky1) /V 70 0 R >>",
+        6: listed(base.bodies[6], "Fields", "71 0 R"),
+    }.items():
+        places[number] = len(output)
+        output += an_object(number, body)
+    table = len(output)
+    rows = "".join(f"{number} 1\n{place:010} 00000 n \n" for number, place in places.items())
+    end = f"trailer\n<< /Size 72 /Root 1 0 R /Info 9 0 R /Prev {base.last_table} >>\nstartxref\n{table}\n%%EOF\n"
+    return fill_in(Made(bytes(output) + f"xref\n{rows}{end}".encode(), base.bodies, table))
+
+
 def value_inside(opening: str, closing: str, more: dict[int, str]) -> bytes:
     """
     The signature's value lies in object 40 as well, which a page shows; then the zeros behind it are others.
@@ -156,17 +170,7 @@ def value_inside(opening: str, closing: str, more: dict[int, str]) -> bytes:
     output += f"40 0 obj\n{opening.format(length=f'{length:06}')}".encode()
     places[70] = len(output)
     output += f"{value}{closing}\nendobj\n".encode("latin-1")
-    for number, body in {
-        71: "<< /FT /Sig /T (Ky1) /V 70 0 R >>",
-        6: listed(base.bodies[6], "Fields", "71 0 R"),
-    }.items():
-        places[number] = len(output)
-        output += an_object(number, body)
-    table = len(output)
-    rows = "".join(f"{number} 1\n{place:010} 00000 n \n" for number, place in places.items())
-    end = f"trailer\n<< /Size 72 /Root 1 0 R /Info 9 0 R /Prev {base.last_table} >>\nstartxref\n{table}\n%%EOF\n"
-    signed = fill_in(Made(bytes(output) + f"xref\n{rows}{end}".encode(), base.bodies, table))
-    return _other_padding(signed.data, b"f")
+    return _other_padding(_with_its_field(base, output, places).data, b"f")
 
 
 def value_as_picture(first: str = "") -> bytes:
@@ -213,17 +217,7 @@ def value_in_an_open_object() -> bytes:
     output = bytearray(base.data) + opened
     places = {40: len(base.data), 70: len(output)}
     output += an_object(70, signature_body())
-    for number, body in {
-        71: "<< /FT /Sig /T (Ky1) /V 70 0 R >>",
-        6: listed(base.bodies[6], "Fields", "71 0 R"),
-    }.items():
-        places[number] = len(output)
-        output += an_object(number, body)
-    table = len(output)
-    rows = "".join(f"{number} 1\n{place:010} 00000 n \n" for number, place in places.items())
-    end = f"trailer\n<< /Size 72 /Root 1 0 R /Info 9 0 R /Prev {base.last_table} >>\nstartxref\n{table}\n%%EOF\n"
-    signed = fill_in(Made(bytes(output) + f"xref\n{rows}{end}".encode(), base.bodies, table))
-    return _other_padding(signed.data, b"4")
+    return _other_padding(_with_its_field(base, output, places).data, b"4")
 
 
 _FILLED = a_pdf().bodies[7].replace("/T (HoTen)", "/T (HoTen) /V (87 diem)")
