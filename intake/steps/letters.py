@@ -69,6 +69,11 @@ SIGNATURES = {
     Verdict.UNSUPPORTED: ("có, nhưng hệ thống CHƯA KIỂM TRA ĐƯỢC loại này", "present, but of a kind we cannot judge"),
     Verdict.UNREADABLE: ("không kiểm tra được vì KHÔNG ĐỌC ĐƯỢC tệp", "could not be checked: the file is unreadable"),
 }
+# What was stamped after a signature and closed by the agency's seal is filed: no clerk is going to look at it.
+SIGNED_AND_STAMPED = (
+    "CHẤP NHẬN; phần ghi thêm sau chữ ký được nêu ở mục 2",
+    "accepted; what was added after a signature is named under 2",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,7 +193,7 @@ def _body(matter: Matter, receipt: Receipt) -> str:
     vi, en = WITNESSES.get(matter.witness, (matter.witness, matter.witness))
     told = [one for one in matter.reasons if one.code not in ("AGENCY_UNKNOWN",)]
     state_vi, state_en = STATES.get(matter.state, (matter.state.value, matter.state.value))
-    signature = SIGNATURES.get(matter.signature) if matter.signature is not None else None
+    signature = _result(matter.signature, matter.state) if matter.signature is not None else None
     time_vi, time_en = TIMELINESS[matter.timeliness] if matter.timeliness else ("(chưa xét)", "(not judged)")
     do_vi, do_en = _next_steps(matter)
     text = _template().render(
@@ -212,7 +217,7 @@ def _body(matter: Matter, receipt: Receipt) -> str:
         files=[FileLine(quoted(one.name), one.size, one.sha256) for one in matter.files[:MOST_FILES_LISTED]],
         signature_vi=signature[0] if signature else "đã được cán bộ xem xét",
         signature_en=signature[1] if signature else "looked at by a clerk",
-        signers_vi=_signers(matter.signatures),
+        signers_vi=_signers(matter.signatures, matter.state),
         flaws_vi=_flaws(matter.flaws, "vi"),
         flaws_en=_flaws(matter.flaws, "en"),
         next_vi=do_vi,
@@ -276,13 +281,20 @@ def _left(end: datetime, now: datetime) -> tuple[str, str]:
     return f"{hours} giờ {left} phút", f"{hours} hours {left} minutes"
 
 
-def _signers(signatures: Sequence[SignatureFinding]) -> list[str]:
+def _result(verdict: Verdict, state: State) -> tuple[str, str]:
+    """Say what came of a signature, in both languages; an accepted form's is judged, and nobody will look again."""
+    if state is State.FILED and verdict is Verdict.INDETERMINATE:
+        return SIGNED_AND_STAMPED
+    return SIGNATURES[verdict]
+
+
+def _signers(signatures: Sequence[SignatureFinding], state: State) -> list[str]:
     """Name the signers and each one's result; no ID numbers, which are masked in the finding already."""
     lines = []
     for one in signatures[:20]:
         if one.kind == "pdf-timestamp":
             continue
-        result = SIGNATURES[one.verdict][0]
+        result = _result(one.verdict, state)[0]
         who = quoted(one.signer.common_name) if one.signer and one.signer.common_name else "(không rõ người ký)"
         lines.append(f"{who}: {result}")
     return lines

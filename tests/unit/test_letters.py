@@ -86,3 +86,13 @@ def test_what_the_sender_wrote_into_a_field_stays_on_its_line() -> None:
     assert "\n2. Tình trạng: ĐÃ TIẾP NHẬN\u202e" not in text
     assert "\u202e" not in text
     assert "x" * 300 not in text
+
+
+def test_nobody_is_said_to_look_again_at_what_was_accepted() -> None:
+    """Number and date stamped before the seal leave the leader's signature undecided, and the form is filed."""
+    filed = body(state=State.FILED, signature=Verdict.INDETERMINATE)
+    held = body(state=State.HELD, signature=Verdict.INDETERMINATE)
+
+    assert "CHẤP NHẬN; phần ghi thêm sau chữ ký" in filed
+    assert "cán bộ sẽ xem xét" not in filed
+    assert "CHƯA KẾT LUẬN ĐƯỢC, cán bộ sẽ xem xét" in held
